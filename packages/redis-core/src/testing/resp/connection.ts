@@ -1,0 +1,71 @@
+import { connect, type Socket } from 'node:net'
+import { createFramer } from './framer.ts'
+import { decodeReply, encodeRequest, type RespValue } from './value.ts'
+
+/** A bare connection for set-up work: no reconnecting, no re-sending, no hidden commands. */
+export interface RespConnection extends Disposable {
+  /** Sends a command and resolves with its reply; an error reply is a value. Rejects when the connection ends. */
+  send(...args: (string | number)[]): Promise<RespValue>
+}
+
+interface Waiter {
+  resolve(value: RespValue): void
+  reject(error: Error): void
+}
+
+function open(host: string, port: number, timeoutMs: number): Promise<Socket> {
+  return new Promise((resolve, reject) => {
+    const socket = connect({ host, port, noDelay: true })
+    const fail = (error: Error): void => {
+      clearTimeout(timer)
+      socket.destroy()
+      reject(error)
+    }
+    const timer = setTimeout(() => fail(new Error(`no connection to ${host}:${port} within ${timeoutMs} ms`)), timeoutMs)
+    socket.once('error', fail)
+    socket.once('connect', () => {
+      clearTimeout(timer)
+      socket.off('error', fail)
+      resolve(socket)
+    })
+  })
+}
+
+/** Connects and, when a password is given, authenticates. */
+export async function openRespConnection(target: {
+  host: string
+  port: number
+  password?: string | undefined
+  timeoutMs?: number
+}): Promise<RespConnection> {
+  const timeoutMs = target.timeoutMs ?? 5_000
+  const socket = await open(target.host, target.port, timeoutMs)
+  const framer = createFramer()
+  const waiting: Waiter[] = []
+  const endAll = (error: Error): void => {
+    socket.destroy()
+    for (const waiter of waiting.splice(0)) waiter.reject(error)
+  }
+  socket.setTimeout(timeoutMs, () => {
+    if (waiting.length > 0) endAll(new Error(`${target.host}:${target.port} did not answer within ${timeoutMs} ms`))
+  })
+  socket.on('error', endAll)
+  socket.on('close', () => endAll(new Error(`${target.host}:${target.port} closed the connection`)))
+  socket.on('data', chunk => {
+    for (const message of framer.push(chunk)) waiting.shift()?.resolve(decodeReply(message))
+  })
+  const connection: RespConnection = {
+    send: (...args) =>
+      new Promise((resolve, reject) => {
+        if (socket.destroyed) {
+          reject(new Error(`${target.host}:${target.port} closed the connection`))
+          return
+        }
+        waiting.push({ resolve, reject })
+        socket.write(encodeRequest(args))
+      }),
+    [Symbol.dispose]: () => endAll(new Error('connection disposed')),
+  }
+  if (target.password !== undefined) await connection.send('AUTH', target.password)
+  return connection
+}
