@@ -1,0 +1,240 @@
+import { ANSWERS } from './answers.ts'
+import { but, limit, ORDER_COUNT, refusedOrder, symbolOnly, WEIGHT, wrong } from './case-kinds.ts'
+import type { CallParameters, ContractCase, Terms } from './contract-case.ts'
+import type { Shape } from './shape.ts'
+
+/** Orders that never reach the engine. */
+export const ORDER_TEST_CASES: readonly ContractCase[] = [
+  {
+    name: 'order test',
+    method: 'POST',
+    path: 'order/test',
+    parameters: limit,
+    signed: true,
+    status: 200,
+    body: ANSWERS.empty,
+    headers: WEIGHT,
+  },
+  refusedOrder(
+    'no price',
+    but({}, ['price']),
+    -1102,
+    "Mandatory parameter 'price' was not sent, was empty/null, or malformed.",
+  ),
+  refusedOrder('empty client id', but({ newClientOrderId: '' }), -1105, "Parameter 'newClientOrderId' was empty."),
+  refusedOrder(
+    'illegal client id',
+    but({ newClientOrderId: 'a b' }),
+    -1100,
+    "Illegal characters found in parameter 'newClientOrderId'; legal range is '^[a-zA-Z0-9-_]{1,36}$'.",
+  ),
+  refusedOrder('a name twice', limit, -1101, 'Duplicate values for a parameter detected.', { suffix: '&side=SELL' }),
+  refusedOrder(
+    'unknown parameter',
+    but({ colour: 'red' }),
+    -1104,
+    "Not all sent parameters were read; read '8' parameter(s) but was sent '9'.",
+  ),
+  refusedOrder(
+    'nine decimals',
+    but({ quantity: '0.123456789' }),
+    -1111,
+    "Parameter 'quantity' has too much precision.",
+  ),
+  refusedOrder('wrong side', but({ side: 'HOLD' }), -1117, 'Invalid side.'),
+  refusedOrder('wrong type', but({ type: 'MAYBE' }), -1116, 'Invalid orderType.'),
+  refusedOrder('wrong time in force', but({ timeInForce: 'GTX' }), -1115, 'Invalid timeInForce.'),
+  refusedOrder(
+    'market order with a price',
+    but({ type: 'MARKET' }, ['timeInForce']),
+    -1106,
+    "Parameter 'price' sent when not required.",
+  ),
+  refusedOrder('price off the step', but({ price: '30000.001' }), -1013, 'Filter failure: PRICE_FILTER'),
+  refusedOrder('quantity off the step', but({ quantity: '0.0010001' }), -1013, 'Filter failure: LOT_SIZE'),
+  refusedOrder('too small', but({ quantity: '0.00001' }), -1013, 'Filter failure: NOTIONAL'),
+]
+
+const place = (id: string, answer: string, body: Shape): ContractCase => ({
+  name: `order placed, answered ${answer}`,
+  method: 'POST',
+  path: 'order',
+  parameters: terms => ({ ...limit(terms), newClientOrderId: `${terms.prefix}${id}`, newOrderRespType: answer }),
+  signed: true,
+  status: 200,
+  body,
+  headers: [...WEIGHT, ...ORDER_COUNT],
+})
+const own =
+  (id: string) =>
+  (terms: Terms): CallParameters => ({ symbol: terms.symbol, origClientOrderId: `${terms.prefix}${id}` })
+
+/** Orders that do, and what reads tell of them. */
+export const ORDER_CASES: readonly ContractCase[] = [
+  { name: 'WebSocket ping', method: 'ping', status: 200, body: ANSWERS.empty },
+  { name: 'WebSocket time', method: 'time', status: 200, body: ANSWERS.time },
+  { name: 'WebSocket session status', method: 'session.status', status: 200, body: ANSWERS.sessionStatus },
+  {
+    ...wrong(
+      'WebSocket subscription with a wrong signature',
+      { method: 'userDataStream.subscribe.signature', parameters: undefined },
+      -1022,
+      'Signature for this request is not valid.',
+    ),
+    signed: true,
+    signature: 'wrong',
+  },
+  {
+    name: 'WebSocket subscription',
+    method: 'userDataStream.subscribe.signature',
+    signed: true,
+    status: 200,
+    body: ANSWERS.subscribed,
+  },
+  place('a', 'ACK', ANSWERS.ack),
+  { name: 'executionReport of it', method: 'event', status: 200, body: ANSWERS.executionReport },
+  place('b', 'RESULT', ANSWERS.result),
+  place('c', 'FULL', ANSWERS.full),
+  refusedOrder(
+    'an open id again',
+    terms => ({ ...limit(terms), newClientOrderId: `${terms.prefix}a` }),
+    -2010,
+    'Duplicate order sent.',
+    { path: 'order' },
+  ),
+  refusedOrder(
+    'a maker order that would take',
+    ({ symbol, highPrice, quantity }) => ({ symbol, side: 'BUY', type: 'LIMIT_MAKER', quantity, price: highPrice }),
+    -2010,
+    'Order would immediately match and take.',
+    { path: 'order' },
+  ),
+  refusedOrder(
+    'more than the account has',
+    terms => ({ ...limit(terms), quantity: terms.hugeQuantity }),
+    -2010,
+    'Account has insufficient balance for requested action.',
+    { path: 'order' },
+  ),
+  {
+    name: 'order by client id',
+    method: 'GET',
+    path: 'order',
+    parameters: own('a'),
+    signed: true,
+    status: 200,
+    body: ANSWERS.orderReport,
+    headers: WEIGHT,
+  },
+  wrong(
+    'order that never was',
+    { method: 'GET', path: 'order', parameters: own('never'), signed: true },
+    -2013,
+    'Order does not exist.',
+  ),
+  wrong(
+    'order of two minds',
+    { method: 'GET', path: 'order', parameters: terms => ({ ...own('b')(terms), orderId: '$order' }), signed: true },
+    -2039,
+    'Client order ID is not correct for this order ID.',
+  ),
+  {
+    name: 'open orders',
+    method: 'GET',
+    path: 'openOrders',
+    parameters: symbolOnly,
+    signed: true,
+    status: 200,
+    body: ANSWERS.orderReports,
+  },
+  {
+    name: 'all orders',
+    method: 'GET',
+    path: 'allOrders',
+    parameters: symbolOnly,
+    signed: true,
+    status: 200,
+    body: ANSWERS.orderReports,
+  },
+  wrong(
+    'all orders of two days',
+    {
+      method: 'GET',
+      path: 'allOrders',
+      parameters: ({ symbol, nowMs }) => ({ symbol, startTime: nowMs - 172_800_000, endTime: nowMs }),
+      signed: true,
+    },
+    -1127,
+    'More than 24 hours between startTime and endTime.',
+  ),
+  {
+    name: 'trades',
+    method: 'GET',
+    path: 'myTrades',
+    parameters: symbolOnly,
+    signed: true,
+    status: 200,
+    body: ANSWERS.trades,
+  },
+  wrong(
+    'trades by id and time',
+    {
+      method: 'GET',
+      path: 'myTrades',
+      parameters: ({ symbol, nowMs }) => ({ symbol, fromId: 1, startTime: nowMs }),
+      signed: true,
+    },
+    -1128,
+    'Combination of optional parameters invalid.',
+  ),
+  {
+    name: 'order counts',
+    method: 'GET',
+    path: 'rateLimit/order',
+    signed: true,
+    status: 200,
+    body: ANSWERS.orderLimits,
+  },
+  wrong(
+    'a cancel with a restriction',
+    {
+      method: 'DELETE',
+      path: 'order',
+      parameters: terms => ({ ...own('a')(terms), cancelRestrictions: 'ONLY_PARTIALLY_FILLED' }),
+      signed: true,
+    },
+    -2011,
+    'Order was not canceled due to cancel restrictions.',
+  ),
+  {
+    name: 'a cancel',
+    method: 'DELETE',
+    path: 'order',
+    parameters: own('a'),
+    signed: true,
+    status: 200,
+    body: ANSWERS.cancelReport,
+    headers: WEIGHT,
+  },
+  wrong(
+    'the same cancel again',
+    { method: 'DELETE', path: 'order', parameters: own('a'), signed: true },
+    -2011,
+    'Unknown order sent.',
+  ),
+  {
+    name: 'cancel of all',
+    method: 'DELETE',
+    path: 'openOrders',
+    parameters: symbolOnly,
+    signed: true,
+    status: 200,
+    body: ANSWERS.cancelReports,
+  },
+  wrong(
+    'cancel of nothing',
+    { method: 'DELETE', path: 'openOrders', parameters: symbolOnly, signed: true },
+    -2011,
+    'Unknown order sent.',
+  ),
+]
