@@ -1,12 +1,14 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { accessSync, constants, openSync, closeSync } from 'node:fs'
+import { accessSync, closeSync, constants, openSync } from 'node:fs'
 import { delimiter, join } from 'node:path'
+import { removeFoldersAtExit } from './temporary-folder.ts'
 
 // Processes this one has started and not yet seen end.
 const running = new Set<ChildProcess>()
 
-function killAll(): void {
+function cleanUp(): void {
   for (const child of running) child.kill('SIGKILL')
+  removeFoldersAtExit()
 }
 
 function findOnPath(name: string): string | undefined {
@@ -29,7 +31,7 @@ let prepared = false
 function prepare(): void {
   if (prepared) return
   prepared = true
-  process.on('exit', killAll)
+  process.on('exit', cleanUp)
   if (process.platform === 'linux') setpriv = findOnPath('setpriv')
 }
 

@@ -109,7 +109,12 @@ export function createManualClock(options: { startMs?: number } = {}): ManualClo
       await settle()
       for (let timer = queue.takeDue(targetMs); timer !== undefined; timer = queue.takeDue(targetMs)) {
         elapsedMs = Math.max(elapsedMs, timer.dueMs)
-        timer.run()
+        try {
+          timer.run()
+        } catch (error) {
+          horizonMs = elapsedMs
+          throw error
+        }
         await settle()
       }
       elapsedMs = Math.max(elapsedMs, targetMs)

@@ -3,9 +3,10 @@ import { createFramer } from './framer.ts'
 import { decodeReply, encodeRequest, type RespValue } from './value.ts'
 
 /** A bare connection for set-up work: no reconnecting, no re-sending, no hidden commands. */
-export interface RespConnection extends Disposable {
+export interface RespConnection {
   /** Sends a command and resolves with its reply; an error reply is a value. Rejects when the connection ends. */
   send(...args: (string | number)[]): Promise<RespValue>
+  close(): void
 }
 
 interface Waiter {
@@ -21,7 +22,10 @@ function open(host: string, port: number, timeoutMs: number): Promise<Socket> {
       socket.destroy()
       reject(error)
     }
-    const timer = setTimeout(() => fail(new Error(`no connection to ${host}:${port} within ${timeoutMs} ms`)), timeoutMs)
+    const timer = setTimeout(
+      () => fail(new Error(`no connection to ${host}:${port} within ${timeoutMs} ms`)),
+      timeoutMs,
+    )
     socket.once('error', fail)
     socket.once('connect', () => {
       clearTimeout(timer)
@@ -31,13 +35,16 @@ function open(host: string, port: number, timeoutMs: number): Promise<Socket> {
   })
 }
 
-/** Connects and, when a password is given, authenticates. */
-export async function openRespConnection(target: {
+export interface RespTarget {
   host: string
   port: number
   password?: string | undefined
+  /** For the connection, and for each reply. @default 5000 */
   timeoutMs?: number
-}): Promise<RespConnection> {
+}
+
+/** Connects and, when a password is given, authenticates. */
+export async function openRespConnection(target: RespTarget): Promise<RespConnection> {
   const timeoutMs = target.timeoutMs ?? 5_000
   const socket = await open(target.host, target.port, timeoutMs)
   const framer = createFramer()
@@ -52,7 +59,11 @@ export async function openRespConnection(target: {
   socket.on('error', endAll)
   socket.on('close', () => endAll(new Error(`${target.host}:${target.port} closed the connection`)))
   socket.on('data', chunk => {
-    for (const message of framer.push(chunk)) waiting.shift()?.resolve(decodeReply(message))
+    try {
+      for (const message of framer.push(chunk)) waiting.shift()?.resolve(decodeReply(message))
+    } catch (error) {
+      endAll(error as Error) // no Redis at the other end
+    }
   })
   const connection: RespConnection = {
     send: (...args) =>
@@ -64,8 +75,21 @@ export async function openRespConnection(target: {
         waiting.push({ resolve, reject })
         socket.write(encodeRequest(args))
       }),
-    [Symbol.dispose]: () => endAll(new Error('connection disposed')),
+    close: () => endAll(new Error('the connection was closed')),
   }
   if (target.password !== undefined) await connection.send('AUTH', target.password)
   return connection
+}
+
+/** Lends a connection, and closes it afterwards. */
+export async function withRespConnection<T>(
+  target: RespTarget,
+  work: (connection: RespConnection) => Promise<T>,
+): Promise<T> {
+  const connection = await openRespConnection(target)
+  try {
+    return await work(connection)
+  } finally {
+    connection.close()
+  }
 }

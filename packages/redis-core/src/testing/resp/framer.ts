@@ -2,13 +2,20 @@
 export interface Framer {
   /** Takes the next bytes and returns the messages they complete, in order, each as exactly its own bytes. */
   push(chunk: Buffer): Buffer[]
-  /** Bytes of a message that has begun and not ended. */
-  readonly pendingBytes: number
+  /** Takes out the bytes of a message that has begun and not ended. */
+  rest(): Buffer
 }
 
 /** Thrown for bytes no RESP peer sends; the stream cannot be framed from there on. */
 export class FramingError extends Error {
   override readonly name = 'FramingError'
+  /** Whole messages of the same bytes, before the fault. */
+  readonly messages: readonly Buffer[]
+
+  constructor(message: string, messages: readonly Buffer[] = []) {
+    super(message)
+    this.messages = messages
+  }
 }
 
 const CR = 13
@@ -23,7 +30,12 @@ interface Aggregate {
   attribute: boolean
 }
 
-type Step = { kind: 'value' } | { kind: 'skip'; bytes: number; more: boolean } | { kind: 'open'; aggregate: Aggregate } | { kind: 'end' } | { kind: 'go on' }
+type Step =
+  | { kind: 'value' }
+  | { kind: 'skip'; bytes: number; more: boolean }
+  | { kind: 'open'; aggregate: Aggregate }
+  | { kind: 'end' }
+  | { kind: 'go on' }
 
 const VALUE: Step = { kind: 'value' }
 
@@ -53,7 +65,7 @@ function openChunk(header: string): Step {
 
 /** What a header line announces. */
 function readHeader(header: string): Step {
-  switch (header[0]) {
+  switch (header.charAt(0)) {
     case '+':
     case '-':
     case ':':
@@ -108,50 +120,41 @@ function createNesting() {
     },
     endStreamed(): boolean {
       const top = open.pop()
-      if (top === undefined || top.left !== Infinity) throw new FramingError('an end marker outside a streamed aggregate')
+      if (top === undefined || top.left !== Infinity)
+        throw new FramingError('an end marker outside a streamed aggregate')
       return top.attribute ? false : complete()
     },
     isTop: (): boolean => open.length === 0,
   }
 }
 
-/**
- * A framer for one direction of one connection.
- *
- * @param options.inline also accept inline requests (a line that is no RESP value), as a server does. @default false
- * @throws FramingError from `push` when the bytes are no RESP
- */
-export function createFramer(options: { inline?: boolean } = {}): Framer {
+/** Where one reading step led: the next position, and whether a top-level message ends there. */
+interface Reading {
+  at: number
+  ended: boolean
+}
+
+/** Follows the stream header by header and bulk by bulk, and holds no payload. */
+function createScanner(inline: boolean): (chunk: Buffer, at: number) => Reading {
   const nesting = createNesting()
-  let held: Buffer[] = []
-  let heldBytes = 0
   let line = '' // the part of a header line that came in earlier chunks
   let skip = 0 // bytes of a bulk still to pass over
   let skipMore = false // the bulk is one chunk of a streamed string
 
   const applyHeader = (header: string): boolean => {
-    const isValue = '+-:,#(_$=!;*~>%|.'.includes(header[0] ?? ' ')
-    if (options.inline === true && nesting.isTop() && header[0] !== '*') return true
-    if (!isValue) throw new FramingError(`${JSON.stringify(header.slice(0, 40))} begins no RESP value`)
+    if (inline && nesting.isTop() && header.charAt(0) !== '*') return true
     const step = readHeader(header)
-    switch (step.kind) {
-      case 'value':
-        return nesting.complete()
-      case 'skip':
-        skip = step.bytes
-        skipMore = step.more
-        return false
-      case 'open':
-        return nesting.enter(step.aggregate)
-      case 'end':
-        return nesting.endStreamed()
-      case 'go on':
-        return false
+    if (step.kind === 'value') return nesting.complete()
+    if (step.kind === 'open') return nesting.enter(step.aggregate)
+    if (step.kind === 'end') return nesting.endStreamed()
+    if (step.kind === 'skip') {
+      skip = step.bytes
+      skipMore = step.more
     }
+    return false
   }
 
-  /** Reads on from `at`; returns the next position and whether a message ended there. */
-  const advance = (chunk: Buffer, at: number): { at: number; ended: boolean } => {
+  return (chunk, at) => {
     if (skip > 0) {
       const taken = Math.min(skip, chunk.length - at)
       skip -= taken
@@ -159,38 +162,63 @@ export function createFramer(options: { inline?: boolean } = {}): Framer {
     }
     const lineEnd = chunk.indexOf(LF, at)
     const until = lineEnd < 0 ? chunk.length : lineEnd
-    if (line.length + until - at > MAX_LINE_BYTES) throw new FramingError(`a header line is longer than ${MAX_LINE_BYTES} bytes`)
-    const text = line + chunk.latin1Slice(at, until)
+    if (line.length + until - at > MAX_LINE_BYTES)
+      throw new FramingError(`a header line is longer than ${MAX_LINE_BYTES} bytes`)
+    const text = line + chunk.toString('latin1', at, until)
     if (lineEnd < 0) {
       line = text
       return { at: until, ended: false }
     }
     line = ''
-    return { at: lineEnd + 1, ended: applyHeader(text.charCodeAt(text.length - 1) === CR ? text.slice(0, -1) : text) }
+    const header = text.charCodeAt(text.length - 1) === CR ? text.slice(0, -1) : text
+    return { at: lineEnd + 1, ended: applyHeader(header) }
+  }
+}
+
+/**
+ * A framer for one direction of one connection.
+ *
+ * @param options.inline also accept inline requests (a line that is no RESP value), as a server does. @default false
+ * @throws FramingError from `push` when the bytes are no RESP; `rest` then holds what was not returned
+ */
+export function createFramer(options: { inline?: boolean } = {}): Framer {
+  const scan = createScanner(options.inline === true)
+  let held: Buffer[] = []
+  let heldBytes = 0
+
+  const take = (tail: Buffer): Buffer => {
+    if (heldBytes === 0) return tail
+    const message = Buffer.concat([...held, tail], heldBytes + tail.length)
+    held = []
+    heldBytes = 0
+    return message
+  }
+  const hold = (bytes: Buffer): void => {
+    if (bytes.length === 0) return
+    held.push(bytes)
+    heldBytes += bytes.length
   }
 
   return {
     push(chunk) {
       const messages: Buffer[] = []
       let start = 0
-      for (let at = 0; at < chunk.length; ) {
-        const step = advance(chunk, at)
-        at = step.at
-        if (!step.ended) continue
-        const tail = chunk.subarray(start, at)
-        messages.push(heldBytes === 0 ? tail : Buffer.concat([...held, tail], heldBytes + tail.length))
-        held = []
-        heldBytes = 0
+      for (let at = 0; at < chunk.length;) {
+        let reading
+        try {
+          reading = scan(chunk, at)
+        } catch (error) {
+          hold(chunk.subarray(start))
+          throw new FramingError((error as Error).message, messages)
+        }
+        at = reading.at
+        if (!reading.ended) continue
+        messages.push(take(chunk.subarray(start, at)))
         start = at
       }
-      if (start < chunk.length) {
-        held.push(chunk.subarray(start))
-        heldBytes += chunk.length - start
-      }
+      hold(chunk.subarray(start))
       return messages
     },
-    get pendingBytes() {
-      return heldBytes
-    },
+    rest: () => take(Buffer.alloc(0)),
   }
 }

@@ -63,7 +63,7 @@ function readDouble(text: string): number {
 function readValue(cursor: Cursor): RespValue {
   const line = readLine(cursor)
   const rest = line.slice(1)
-  switch (line[0]) {
+  switch (line.charAt(0)) {
     case '+':
       return rest
     case '-':
@@ -101,6 +101,11 @@ export function decodeReply(message: Buffer): RespValue {
 
 export function isRespError(value: RespValue): value is RespError {
   return typeof value === 'object' && value !== null && !Array.isArray(value)
+}
+
+/** A simple value as text; empty for anything else. */
+export function textOf(value: RespValue | undefined): string {
+  return typeof value === 'string' || typeof value === 'number' || typeof value === 'bigint' ? String(value) : ''
 }
 
 /** Encodes a request as RESP. */

@@ -1,0 +1,10 @@
+import { runRedisCoreBench } from './redis-core.ts'
+import type { BenchOptions } from './report.ts'
+
+/** A bench prints its tables, writes its report, and returns its exit code: 1 if a gate failed, else 0. */
+export interface Bench {
+  readonly name: string
+  readonly run: (options: BenchOptions) => Promise<number>
+}
+
+export const benches: readonly Bench[] = [{ name: 'redis-core', run: runRedisCoreBench }]
