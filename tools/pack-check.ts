@@ -38,15 +38,20 @@ function run(command: string, args: string[], cwd: string, env: NodeJS.ProcessEn
   )
 }
 
+// As the documented commands call it, so that this runs without a pnpm on the PATH as well.
+function pnpm(args: string[], cwd: string): string {
+  return run('npx', ['-y', 'pnpm@12', ...args], cwd)
+}
+
 function pack(into: string): Packed[] {
-  run('pnpm', ['build'], root)
+  pnpm(['build'], root)
   return readdirSync(join(root, 'packages')).map(short => {
     const folder = join(root, 'packages', short)
     const manifest = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
       name: string
       exports: Record<string, string>
     }
-    const { filename } = JSON.parse(run('pnpm', ['pack', '--json', '--pack-destination', into], folder)) as {
+    const { filename } = JSON.parse(pnpm(['pack', '--json', '--pack-destination', into], folder)) as {
       filename: string
     }
     const entries = Object.keys(manifest.exports).filter(entry => !entry.endsWith('.json'))

@@ -209,6 +209,13 @@ describe('control', () => {
     expect((await control('POST', 'audit', { account: 'demo' })).json).toMatchObject({ ok: true })
   })
 
+  test('the audit takes the claims of a long run, far above the size of any request', async () => {
+    const intents = Array.from({ length: 20_000 }, (_, at) => `INTENT${at}`)
+    const records = Object.fromEntries(intents.map(id => [id, { believes: 'unknown', reason: 'never sent' }]))
+    const { json } = await control('POST', 'audit', { account: 'demo', intents, records })
+    expect(json).toMatchObject({ totals: { inDoubt: 20_000, lost: 0 } })
+  })
+
   test('no secret and no token stands in truth, state, faults or any answer [claim 20]', async () => {
     const client = clientOf(exchange)
     await client.signed('GET', 'account')

@@ -6,6 +6,9 @@ import type { PaperControls, Told } from './controls.ts'
 import { describeIssue } from '../options.ts'
 import type { TruthQuery } from '../truth/entry.ts'
 
+/** Claims name every intent of a run: about 100 bytes each, of hours of trading. */
+const CLAIMS_LIMIT_BYTES = 64 * 1024 * 1024
+
 const LOCAL_HOST = /^(127\.0\.0\.1|localhost)(:\d{1,5})?$/
 const TRUTH_TYPES = [
   'request',
@@ -157,7 +160,7 @@ export function addExchangeRoutes(plane: FastifyInstance, controls: PaperControl
   plane.post('/accounts', request => told(controls.addAccount(ACCOUNT.parse(body(request)))))
   plane.post('/wipe', request => told(controls.wipe(ACCOUNT_NAME.parse(body(request)).account)))
   plane.get('/state', request => told(controls.state(ACCOUNT_NAME.parse(request.query).account)))
-  plane.post('/audit', request => told(controls.audit(readClaims(body(request)))))
+  plane.post('/audit', { bodyLimit: CLAIMS_LIMIT_BYTES }, request => told(controls.audit(readClaims(body(request)))))
 }
 
 class ControlRefusal extends Error {}
