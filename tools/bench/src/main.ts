@@ -1,8 +1,9 @@
 import { parse } from 'node:path'
 
-import { Command } from 'commander'
+import { Command, Option } from 'commander'
 
 import { benches } from './registry.ts'
+import type { BenchOptions } from './report.ts'
 
 const UNKNOWN_NAME = 2
 
@@ -16,7 +17,13 @@ const program = new Command('bench')
     'write the report to a file; with more than one bench, to <file> with the name before its extension',
   )
   .option('--quick', 'fewer calls, to see that it runs; the figures mean little')
-  .action(async (name: string | undefined, options: { json?: string; quick?: boolean }) => {
+  .option('--processes <n>', 'breaker-fleet: processes of the fleet', Number)
+  .option('--rate <n>', 'breaker-fleet: calls a second of each process', Number)
+  .addOption(new Option('--outage <kind>', 'breaker-fleet').choices(['total', 'partial', 'bad-node']))
+  .addOption(new Option('--fault <kind>', 'breaker-fleet, of Redis').choices(['none', 'kill', 'stop', 'flushall']))
+  .option('--seeds <list>', 'faults: the seeds of its schedule (default: 1,2,3)')
+  .option('--keys <n>', 'faults: keys per seed (default: 300)')
+  .action(async (name: string | undefined, { json: file, quick = false, ...rest }: BenchOptions) => {
     const chosen = name === undefined ? benches : benches.filter(bench => bench.name === name)
     if (chosen.length === 0) {
       console.error(`no bench is called "${name}"; there are: ${benches.map(bench => bench.name).join(', ')}`)
@@ -24,8 +31,8 @@ const program = new Command('bench')
       return
     }
     for (const bench of chosen) {
-      const json = options.json === undefined || chosen.length === 1 ? options.json : beside(options.json, bench.name)
-      const code = await bench.run({ ...(json === undefined ? {} : { json }), quick: options.quick ?? false })
+      const json = file === undefined || chosen.length === 1 ? file : beside(file, bench.name)
+      const code = await bench.run({ ...rest, ...(json === undefined ? {} : { json }), quick })
       process.exitCode = Math.max(code, Number(process.exitCode ?? 0))
     }
   })

@@ -5,6 +5,15 @@ export interface BenchOptions {
   json?: string
   /** Fewer calls, to see that the bench runs; its figures mean little. */
   quick?: boolean
+  /** `faults`: the seeds of its schedule, such as `1,2,3`. */
+  seeds?: string
+  /** `faults`: keys per seed. */
+  keys?: string
+  /** breaker-fleet: how many processes, calls a second of each, outage and Redis fault; one scenario instead of all. */
+  processes?: number
+  rate?: number
+  outage?: string
+  fault?: string
 }
 
 /** A number the page promises. `value` passes when it is on the right side of `limit`. */
