@@ -1,3 +1,7 @@
+import { runBreakerFleetBench } from './breaker-fleet.ts'
+import { runBreakerBench } from './breaker.ts'
+import { runFaultsBench } from './faults.ts'
+import { runIdempotencyBench } from './idempotency.ts'
 import { runRedisCoreBench } from './redis-core.ts'
 import type { BenchOptions } from './report.ts'
 
@@ -7,4 +11,10 @@ export interface Bench {
   readonly run: (options: BenchOptions) => Promise<number>
 }
 
-export const benches: readonly Bench[] = [{ name: 'redis-core', run: runRedisCoreBench }]
+export const benches: readonly Bench[] = [
+  { name: 'redis-core', run: runRedisCoreBench },
+  { name: 'faults', run: runFaultsBench },
+  { name: 'idempotency', run: runIdempotencyBench },
+  { name: 'breaker', run: runBreakerBench },
+  { name: 'breaker-fleet', run: runBreakerFleetBench },
+]

@@ -1,0 +1,139 @@
+import { claim, formatError } from './claiming.ts'
+import type { Claimed } from './claiming.ts'
+import { doubtError, effectiveMode } from './doubt.ts'
+import type { Doubt } from './doubt.ts'
+import { errorAbout, NO_ATTEMPT, tell } from './engine.ts'
+import type { Engine } from './engine.ts'
+import type { IdempotencyError } from './errors.ts'
+import { execute } from './executing.ts'
+import type { Intent } from './intent.ts'
+import { replay } from './outcome.ts'
+import type { Settled } from './outcome.ts'
+import { doubtReasonOf, parsePayload } from './payload.ts'
+import { settleDoubt } from './settling.ts'
+import { runUnprotected } from './unprotected.ts'
+import type { Waiting } from './waiting.ts'
+
+/** After one "not run" verdict a call claims once more, and no further. */
+const MAX_VERDICTS = 1
+/** Claims after someone else moved the record between two of our commands. */
+const MAX_MOVES = 20
+
+export interface CallControl {
+  /** Ends waiting and store repeats; whoever passes it sees the end of a dispatched effect nonetheless recorded. */
+  readonly signal: AbortSignal | undefined
+  readonly waiting: Waiting
+}
+
+/**
+ * One call, from its claim to its value: claims, executes, replays, waits, or settles a doubt, until one of them ends it.
+ *
+ * @throws the effect's own error, `IdempotencyError`, or the caller's abort reason
+ */
+export async function call(engine: Engine, intent: Intent, { signal, waiting }: CallControl): Promise<Settled> {
+  let verdicts = 0
+  let moves = 0
+  for (;;) {
+    const claimed = await claim(engine, intent, signal)
+    const next = await answer(engine, intent, claimed, waiting, signal)
+    if (next.kind === 'settled') return next.settled
+    if (next.kind === 'again') continue
+    if (verdicts >= MAX_VERDICTS || moves >= MAX_MOVES) throw doubtError(engine, intent, next.doubt)
+    const settled = await settleDoubt(engine, intent, next.doubt, waiting, signal)
+    if (settled.kind === 'settled') return settled.settled
+    if (settled.verdict) verdicts += 1
+    else moves += 1
+  }
+}
+
+type Next =
+  | { readonly kind: 'settled'; readonly settled: Settled }
+  | { readonly kind: 'again' }
+  | { readonly kind: 'doubt'; readonly doubt: Doubt }
+
+async function answer(
+  engine: Engine,
+  intent: Intent,
+  claimed: Claimed,
+  waiting: Waiting,
+  signal: AbortSignal | undefined,
+): Promise<Next> {
+  if (claimed.kind === 'aborted') throw signal?.reason
+  if (claimed.kind === 'away') return settled(await storeAway(engine, intent, claimed))
+  if (claimed.kind === 'format') {
+    if (!engine.options.observe) throw formatError(intent)
+    return settled(await observed(engine, intent, { type: 'store-down', step: 'claim', refused: true }))
+  }
+  const { reply, token } = claimed
+  switch (reply.tag) {
+    case 'OWN':
+      return await execute(
+        engine,
+        intent,
+        { reply, token, leaseFromMs: claimed.leaseFromMs, replicas: claimed.replicas },
+        signal,
+      )
+    case 'D':
+    case 'F':
+      if (engine.options.observe) return settled(await observed(engine, intent, { type: 'replayed', source: reply.by }))
+      return settled(await replay(engine, intent, { ...reply, state: reply.tag }))
+    case 'BUSY':
+      return await busy(engine, intent, reply.leaseLeftMs, waiting, signal)
+    case 'MISMATCH':
+      return settled(await mismatch(engine, intent, reply.state))
+    case 'U':
+      break
+  }
+  const reason = doubtReasonOf(parsePayload(reply.payload).reason)
+  if (engine.options.observe) return settled(await observed(engine, intent, { type: 'doubt', reason }))
+  const mode = effectiveMode(reply.mode, intent)
+  return { kind: 'doubt', doubt: { mode, reason, token: '', fence: reply.fence, attempt: reply.attempt } }
+}
+
+function settled(value: Settled): Next {
+  return { kind: 'settled', settled: value }
+}
+
+/** Observe mode: says what enforcement would have done, then runs. */
+async function observed(engine: Engine, intent: Intent, fact: Parameters<typeof tell>[3]): Promise<Settled> {
+  tell(engine, intent, NO_ATTEMPT, fact, true)
+  return await runUnprotected(engine, intent)
+}
+
+async function busy(
+  engine: Engine,
+  intent: Intent,
+  retryAfterMs: number,
+  waiting: Waiting,
+  signal: AbortSignal | undefined,
+): Promise<Next> {
+  if (engine.options.observe) return settled(await observed(engine, intent, { type: 'busy', retryAfterMs }))
+  if (intent.definition.onBusy === 'wait' && (await waiting.poll(signal))) return { kind: 'again' }
+  throw busyError(engine, intent, retryAfterMs)
+}
+
+/** Another attempt holds the key. */
+export function busyError(engine: Engine, intent: Intent, retryAfterMs: number): IdempotencyError {
+  tell(engine, intent, NO_ATTEMPT, { type: 'busy', retryAfterMs })
+  const what = 'another attempt is running. Retry later: the same call will replay its outcome'
+  return errorAbout(intent, 'ERR_IDEMPOTENCY_BUSY', what, { retryAfterMs })
+}
+
+/** The key was used with another payload. */
+export async function mismatch(engine: Engine, intent: Intent, state: string): Promise<Settled> {
+  if (engine.options.observe) return await observed(engine, intent, { type: 'mismatch', state })
+  tell(engine, intent, NO_ATTEMPT, { type: 'mismatch', state })
+  const what = `its key was used with another payload (state: ${state}). A new intent needs a new key`
+  throw errorAbout(intent, 'ERR_IDEMPOTENCY_MISMATCH', what, { state })
+}
+
+async function storeAway(engine: Engine, intent: Intent, away: Extract<Claimed, { kind: 'away' }>): Promise<Settled> {
+  const { error, refused } = away
+  const { observe } = engine.options
+  tell(engine, intent, NO_ATTEMPT, { type: 'store-down', step: 'claim', refused }, observe)
+  if (observe || (intent.definition.onStoreDown === 'run' && !refused)) return await runUnprotected(engine, intent)
+  const what = refused
+    ? 'the store refuses the claim; nothing ran. A retry will not help: see the cause (rights, key type)'
+    : 'the store did not answer the claim; nothing ran. Retry once it is back'
+  throw errorAbout(intent, 'ERR_IDEMPOTENCY_STORE', what, { retryable: !refused, cause: error })
+}

@@ -1,0 +1,19 @@
+#!/usr/bin/env node
+import { runCli } from './run-cli.ts'
+
+const stopped = new AbortController()
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort(signal))
+// A reader that has seen enough, such as `head`, is no failure.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+  stopped.abort('EPIPE')
+})
+
+process.exitCode = await runCli(process.argv.slice(2), {
+  stdin: process.stdin,
+  stdout: process.stdout,
+  stderr: process.stderr,
+  interactive: process.stdin.isTTY && process.stderr.isTTY,
+  redisUrl: process.env['REDIS_URL'],
+  signal: stopped.signal,
+})

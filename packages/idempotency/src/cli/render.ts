@@ -1,0 +1,58 @@
+import type { RecordView } from '../record.ts'
+
+const COLUMNS: readonly { readonly title: string; readonly of: (view: RecordView) => string }[] = [
+  { title: 'EFFECT', of: view => view.effect },
+  { title: 'KEY', of: view => view.key },
+  { title: 'STATE', of: view => view.state },
+  { title: 'MODE', of: view => view.mode },
+  { title: 'ATTEMPT', of: view => String(view.attempt) },
+  { title: 'BORN', of: view => timeOf(view.bornAtMs) },
+  { title: 'WHY', of: view => view.why ?? view.reason ?? view.source ?? '' },
+]
+
+/** Records as aligned columns under one line of titles. */
+export async function tableOf(views: AsyncIterable<RecordView>, none: string): Promise<string> {
+  const rows: string[][] = []
+  for await (const view of views) rows.push(COLUMNS.map(({ of }) => printable(of(view))))
+  if (rows.length === 0) return none
+  const all = [COLUMNS.map(({ title }) => title), ...rows]
+  const widths = COLUMNS.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
+  return all
+    .map(row =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n')
+}
+
+/** One record, a line per field. */
+export function detailsOf(view: RecordView): string {
+  const { bornAtMs, leaseEndsAtMs, settlesAtMs, ...rest } = view
+  const fields: [string, unknown][] = [
+    ...Object.entries(rest),
+    ['bornAt', timeOf(bornAtMs)],
+    ['leaseEndsAt', timeOf(leaseEndsAtMs)],
+    ['settlesAt', timeOf(settlesAtMs)],
+  ]
+  const width = Math.max(...fields.map(([name]) => name.length))
+  return fields
+    .map(([name, value]) => {
+      const text = typeof value === 'string' ? value : JSON.stringify(value)
+      return `${name.padEnd(width)}  ${printable(text)}`
+    })
+    .join('\n')
+}
+
+function timeOf(epochMs: number): string {
+  return epochMs === 0 ? '-' : new Date(epochMs).toISOString()
+}
+
+/** Keys come from outside: what would steer a terminal is shown as its escape. */
+function printable(text: string): string {
+  return text.replaceAll(
+    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]/gu,
+    char => `\\u{${char.codePointAt(0)?.toString(16)}}`,
+  )
+}

@@ -1,0 +1,78 @@
+import type { Clock, Random } from '@safety/redis-core'
+
+import type { Background } from './background.ts'
+import type { Definition } from './definition.ts'
+import { IdempotencyError } from './errors.ts'
+import type { IdempotencyErrorCode, IdempotencyErrorFields } from './errors.ts'
+import type { EventBase, IdempotencyEvent } from './events.ts'
+import type { ResolvedOptions } from './options.ts'
+import type { Grant } from './record.ts'
+import type { Place, Store } from './store.ts'
+
+/** What all parts of one `Idempotency` work with. */
+export interface Engine {
+  readonly options: ResolvedOptions
+  readonly store: Store
+  readonly clock: Clock
+  readonly random: Random
+  /** A fresh name for one attempt, reconciler or verdict. */
+  readonly newToken: () => string
+  readonly emit: (make: () => IdempotencyEvent) => void
+  readonly background: Background
+  /** Effects defined here, by name; the last definition of a name serves the sweeper. */
+  readonly definitions: Map<string, Definition>
+  /** Aborts when disposal stops waiting for background work. */
+  readonly closed: AbortSignal
+}
+
+/** One key of one effect, as errors and events name it. */
+export interface Subject {
+  readonly place: Place
+  /** The key as it is stored and shown. */
+  readonly key: string
+  readonly effectId: string
+}
+
+/** The attempt a fact is about; all of it may be unknown. */
+export interface AttemptFacts {
+  readonly token: string
+  readonly fence: number
+  readonly attempt: number
+}
+
+export const NO_ATTEMPT: AttemptFacts = { token: '', fence: 0, attempt: 0 }
+
+export function grantOf({ key, effectId }: Subject, { fence, attempt }: { fence: number; attempt: number }): Grant {
+  return { key, effectId, fence, attempt }
+}
+
+type Fact = IdempotencyEvent extends infer E ? (E extends IdempotencyEvent ? Omit<E, keyof EventBase> : never) : never
+
+/** Emits one fact about one attempt; `observed` marks what enforcement would have stopped. */
+export function tell(engine: Engine, subject: Subject, facts: AttemptFacts, fact: Fact, observed = false): void {
+  engine.emit(() => ({
+    ...fact,
+    effect: subject.place.effect,
+    effectId: subject.effectId,
+    fence: facts.fence,
+    attempt: facts.attempt,
+    token: facts.token,
+    atMs: engine.clock.now(),
+    ...(observed ? { observed: true } : {}),
+  }))
+}
+
+/** An error that names the effect and the attempt, never the key. */
+export function errorAbout(
+  subject: Subject,
+  code: IdempotencyErrorCode,
+  what: string,
+  fields: IdempotencyErrorFields = {},
+): IdempotencyError {
+  const { place, effectId } = subject
+  return new IdempotencyError(code, `effect ${place.effect} (${effectId}): ${what}`, {
+    effect: place.effect,
+    effectId,
+    ...fields,
+  })
+}

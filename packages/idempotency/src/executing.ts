@@ -1,0 +1,139 @@
+import { failpoint } from '@safety/redis-core'
+
+import { effectiveMode } from './doubt.ts'
+import type { Doubt, Executed } from './doubt.ts'
+import { settleEnd } from './ending.ts'
+import { errorAbout, tell } from './engine.ts'
+import type { Engine } from './engine.ts'
+import type { Intent } from './intent.ts'
+import { createLease, leaseLostError } from './lease.ts'
+import type { Lease } from './lease.ts'
+import { openPayload } from './payload.ts'
+import { record, storeErrorOf } from './recording.ts'
+import type { Attempt, Recorded } from './recording.ts'
+import { runEffect } from './running.ts'
+import type { ClaimReply } from './store.ts'
+import { runUnprotected } from './unprotected.ts'
+
+type Own = Extract<ClaimReply, { tag: 'OWN' }>
+
+/** A granted claim. */
+export interface Granted {
+  readonly reply: Own
+  readonly token: string
+  /** Monotonic; the lease counts from here. */
+  readonly leaseFromMs: number
+  readonly replicas: number | undefined
+}
+
+/**
+ * Uses a grant: looks whether it may run at all, runs the effect under the lease, records its end.
+ *
+ * @throws the effect's own error, `IdempotencyError`, or the caller's abort reason before dispatch
+ */
+export async function execute(
+  engine: Engine,
+  intent: Intent,
+  granted: Granted,
+  signal: AbortSignal | undefined,
+): Promise<Executed> {
+  const { reply, token } = granted
+  const attempt: Attempt = { token, fence: reply.fence, attempt: reply.attempt, mode: reply.mode }
+  if (reply.how === 'takeover') tell(engine, intent, attempt, { type: 'lapsed' })
+  await requireDurable(engine, intent, attempt, granted.replicas)
+  const doubted = await verifyAfterLoss(engine, intent, attempt, reply)
+  if (doubted) return { kind: 'doubt', doubt: doubted }
+  const lease = createLease(engine, intent, attempt, granted.leaseFromMs)
+  try {
+    await prepare(lease)
+    // From here to `run` nothing is awaited.
+    if (signal?.aborted) return await leftBefore(engine, intent, attempt, signal)
+    if (lease.over()) return await lostBefore(engine, intent, attempt)
+    const ran = await runEffect(engine, intent, attempt, {
+      leaseDeadlineMs: lease.deadlineMs,
+      onStart: (deadlineMs, abort) => {
+        tell(engine, intent, attempt, { type: 'started', deadlineMs })
+        lease.start(() => abort(leaseLostError(intent, attempt, 'unknown')))
+      },
+    })
+    lease.stop()
+    return await settleEnd(engine, intent, attempt, ran, lease)
+  } finally {
+    lease.stop()
+  }
+}
+
+/** Too few replicas hold the claim: a failover could forget it, so nothing is dispatched. */
+async function requireDurable(
+  engine: Engine,
+  intent: Intent,
+  attempt: Attempt,
+  replicas: number | undefined,
+): Promise<void> {
+  const { durability } = intent.definition
+  if (durability === undefined || replicas === undefined || replicas >= durability.replicas) return
+  const observed = engine.options.observe
+  tell(engine, intent, attempt, { type: 'not-durable', step: 'claim', replicas }, observed)
+  if (observed) return
+  const recorded = await recordNotRun(engine, intent, attempt, 'not-durable')
+  const what = `${replicas} of ${durability.replicas} replicas confirmed the claim within ${durability.timeoutMs} ms; nothing ran. Retry once the replicas are back`
+  throw errorAbout(intent, 'ERR_IDEMPOTENCY_NOT_DURABLE', what, {
+    fence: attempt.fence,
+    attempt: attempt.attempt,
+    replicas,
+    ...storeErrorOf(recorded),
+  })
+}
+
+/** The bucket lost writes a while ago: a key that looks fresh may have run before, so it is looked up, not run. */
+async function verifyAfterLoss(
+  engine: Engine,
+  intent: Intent,
+  attempt: Attempt,
+  { lossAgeMs }: Own,
+): Promise<Doubt | undefined> {
+  const { onStoreLoss, lossWindowMs, observe } = engine.options
+  const mode = effectiveMode(attempt.mode, intent)
+  const recentLoss = lossAgeMs >= 0 && lossAgeMs < lossWindowMs
+  if (onStoreLoss === 'run' || !recentLoss || attempt.attempt !== 1 || mode === 'repeat') return undefined
+  if (observe) {
+    tell(engine, intent, attempt, { type: 'doubt', reason: 'store-loss' }, true)
+    return undefined
+  }
+  await record(engine, intent, attempt, {
+    to: 'U',
+    payload: openPayload(intent.memoText, 'store-loss'),
+    settledMs: lossAgeMs,
+  })
+  return { ...attempt, mode, reason: 'store-loss' }
+}
+
+/** Whatever may take time before dispatch. */
+async function prepare(lease: Lease): Promise<void> {
+  const stop = failpoint('idempotency:before-effect')
+  if (stop) await stop
+  await lease.renewIfOld()
+}
+
+/** The caller left: nothing was sent, and the key is free again. */
+async function leftBefore(engine: Engine, intent: Intent, attempt: Attempt, signal: AbortSignal): Promise<never> {
+  await recordNotRun(engine, intent, attempt, 'not-run')
+  throw signal.reason
+}
+
+/** The lease is over: nothing was sent, and the key is free again. */
+async function lostBefore(engine: Engine, intent: Intent, attempt: Attempt): Promise<Executed> {
+  const recorded = await recordNotRun(engine, intent, attempt, 'lease-lost')
+  if (!engine.options.observe) throw leaseLostError(intent, attempt, 'not-run', storeErrorOf(recorded))
+  tell(engine, intent, attempt, { type: 'lease-lost' }, true)
+  return { kind: 'settled', settled: await runUnprotected(engine, intent) }
+}
+
+function recordNotRun(
+  engine: Engine,
+  intent: Intent,
+  attempt: Attempt,
+  reason: 'not-run' | 'lease-lost' | 'not-durable',
+): Promise<Recorded> {
+  return record(engine, intent, attempt, { to: 'N', payload: openPayload(intent.memoText, reason), settledMs: 0 })
+}

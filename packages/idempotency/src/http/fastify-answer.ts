@@ -1,0 +1,79 @@
+import { Readable } from 'node:stream'
+
+import { answerOf, bodyOf, replayHeaders } from './answer.ts'
+import type { HeaderValue, HttpAnswer } from './answer.ts'
+import { readUpTo } from './read-stream.ts'
+import type { Turn, Turnstile } from './turn.ts'
+
+/** What is used of a Fastify reply. */
+export interface ReplyLike {
+  readonly raw: { readonly statusCode: number }
+  readonly sent: boolean
+  statusCode: number
+  getHeader(name: string): HeaderValue
+  header(name: string, value: unknown): unknown
+  removeHeader(name: string): unknown
+  send(payload?: unknown): unknown
+}
+
+/** Records the handler's answer. @returns what is sent */
+export async function decideAnswer<R>(
+  turnstile: Turnstile<R>,
+  turn: Turn,
+  reply: ReplyLike,
+  payload: unknown,
+): Promise<unknown> {
+  let prepared: Prepared
+  try {
+    prepared = await prepare(reply, payload, turnstile.options.maxResultBytes)
+  } catch (error) {
+    await turn.threw(new Error('the handler did not finish its answer', { cause: error }))
+    throw error
+  }
+  const other = await turn.answered(keptAnswer(turnstile, reply, prepared.bytes))
+  if (!other) return prepared.payload()
+  await prepared.discard()
+  for (const name of ['content-length', 'content-encoding', 'etag']) reply.removeHeader(name)
+  return prepareReplay(reply, other)
+}
+
+export function keptAnswer<R>({ options }: Turnstile<R>, reply: ReplyLike, bytes: Buffer): HttpAnswer {
+  return answerOf(reply.statusCode, options.headers, name => reply.getHeader(name), bytes)
+}
+
+/** Puts a recorded answer on the reply. @returns its payload */
+export function prepareReplay(reply: ReplyLike, answer: HttpAnswer): Buffer | undefined {
+  reply.statusCode = answer.status
+  for (const [name, value] of replayHeaders(answer)) reply.header(name, value)
+  const body = bodyOf(answer)
+  return body.length === 0 ? undefined : body
+}
+
+interface Prepared {
+  readonly bytes: Buffer
+  payload(): unknown
+  discard(): Promise<void>
+}
+
+/** Reads what Fastify is about to send, up to the limit. A `Response` gives its status and headers to the reply. */
+async function prepare(reply: ReplyLike, payload: unknown, limit: number): Promise<Prepared> {
+  if (payload === undefined || payload === null) return whole(Buffer.alloc(0), payload)
+  if (typeof payload === 'string' || payload instanceof Uint8Array) return whole(Buffer.from(payload), payload)
+  if (payload instanceof Response) {
+    reply.statusCode = payload.status
+    for (const [name, value] of payload.headers) reply.header(name, value)
+    return await prepareStream(payload.body, limit)
+  }
+  if (payload instanceof ReadableStream) return await prepareStream(payload as ReadableStream<Uint8Array>, limit)
+  return await prepareStream(Readable.toWeb(payload as Readable) as ReadableStream<Uint8Array>, limit)
+}
+
+async function prepareStream(stream: ReadableStream<Uint8Array> | null, limit: number): Promise<Prepared> {
+  const { bytes, rest } = await readUpTo(stream, limit)
+  if (!rest) return whole(bytes, bytes)
+  return { bytes, payload: () => Readable.fromWeb(rest.whole() as never), discard: () => rest.cancel() }
+}
+
+function whole(bytes: Buffer, payload: unknown): Prepared {
+  return { bytes, payload: () => payload, discard: () => Promise.resolve() }
+}

@@ -1,0 +1,119 @@
+import { z } from 'zod'
+
+import type { EffectOptions, Recovery } from '../effect.ts'
+import { bounded, check, functionSchema } from '../options.ts'
+import type { HttpAnswer } from './answer.ts'
+
+/** What an answer says about its effect: done for good, certainly not run, or nobody knows. */
+export type HttpVerdict = 'keep' | 'not-run' | 'unknown'
+
+type Settings = Pick<
+  EffectOptions<unknown, HttpAnswer>,
+  'leaseMs' | 'effectTimeoutMs' | 'retentionMs' | 'waitMs' | 'maxResultBytes' | 'durability'
+>
+
+/** Settings of the three adapters; `R` is the framework's request. */
+export interface HttpOptions<R> extends Settings {
+  /** Whose keys these are: the authenticated tenant, never blank. Two tenants with one key are two intents. */
+  scope: (request: R) => string
+  /** What follows a handler whose end nobody knows. A lookup gives the answer as it would have been sent. */
+  recovery: Recovery<HttpAnswer>
+  /** Name of the effect. @default 'http' */
+  effect?: string | undefined
+  /** Methods that are guarded. @default ['POST', 'PATCH'] */
+  methods?: readonly string[] | undefined
+  /** Whether a request without a key is refused, or runs unguarded. @default true */
+  required?: boolean | undefined
+  /** @default 2xx, 3xx and 4xx keep; 408, 425 and 429 not-run; 5xx unknown */
+  verdict?: ((status: number) => HttpVerdict) | undefined
+  /** Put before the names of the problems to make their `type`. @default 'urn:safety:idempotency:' */
+  problemBase?: string | undefined
+  /** Headers a replay repeats beside `content-type`, `content-encoding`, `location`, `link` and `etag`. */
+  headers?: readonly string[] | undefined
+}
+
+export interface ResolvedHttpOptions<R> {
+  readonly scope: (request: R) => string
+  readonly effect: string
+  readonly methods: ReadonlySet<string>
+  readonly required: boolean
+  readonly verdict: (status: number) => HttpVerdict
+  readonly problemBase: string
+  /** Lower case. */
+  readonly headers: readonly string[]
+  readonly maxResultBytes: number
+  readonly settings: Settings & { readonly recovery: Recovery<HttpAnswer> }
+}
+
+export const DEFAULT_MAX_ANSWER_BYTES = 65_536
+
+const REPEATED = ['content-type', 'content-encoding', 'location', 'link', 'etag']
+/** These belong to one message on one connection; a replay has its own. */
+const NEVER_REPEATED: ReadonlySet<string> = new Set(
+  'connection content-length date idempotency-replayed keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(
+    ' ',
+  ),
+)
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+
+const SCHEMA = z.strictObject({
+  scope: functionSchema<(request: never) => string>(),
+  // The effect's own options are held against their bounds where the effect is defined.
+  recovery: z.unknown().optional(),
+  leaseMs: z.unknown().optional(),
+  effectTimeoutMs: z.unknown().optional(),
+  retentionMs: z.unknown().optional(),
+  waitMs: z.unknown().optional(),
+  durability: z.unknown().optional(),
+  maxResultBytes: bounded(0, 1_048_576).optional(),
+  effect: z.string().optional(),
+  methods: z.array(z.string().regex(TOKEN, 'must be methods')).min(1).optional(),
+  required: z.boolean().optional(),
+  verdict: functionSchema<(status: number) => HttpVerdict>().optional(),
+  problemBase: z.string().min(1).optional(),
+  headers: z
+    .array(
+      z
+        .string()
+        .regex(TOKEN, 'must be header names')
+        .refine(name => !NEVER_REPEATED.has(name.toLowerCase()), 'belongs to one message and cannot be repeated'),
+    )
+    .optional(),
+})
+
+/** @throws `ERR_IDEMPOTENCY_OPTIONS` naming the field */
+export function resolveHttpOptions<R>(options: HttpOptions<R>): ResolvedHttpOptions<R> {
+  const given = check(SCHEMA, options)
+  const { recovery, leaseMs, effectTimeoutMs, retentionMs, waitMs, maxResultBytes, durability } = options
+  return {
+    scope: options.scope,
+    effect: given.effect ?? 'http',
+    methods: new Set((given.methods ?? ['POST', 'PATCH']).map(method => method.toUpperCase())),
+    required: given.required ?? true,
+    verdict: verdictOf(given.verdict),
+    problemBase: given.problemBase ?? 'urn:safety:idempotency:',
+    headers: [...new Set([...REPEATED, ...(given.headers ?? []).map(name => name.toLowerCase())])],
+    maxResultBytes: given.maxResultBytes ?? DEFAULT_MAX_ANSWER_BYTES,
+    settings: { recovery, leaseMs, effectTimeoutMs, retentionMs, waitMs, maxResultBytes, durability },
+  }
+}
+
+const NOT_RUN: ReadonlySet<number> = new Set([408, 425, 429])
+
+function verdictByStatus(status: number): HttpVerdict {
+  if (NOT_RUN.has(status)) return 'not-run'
+  return status < 500 ? 'keep' : 'unknown'
+}
+
+/** What the own function throws, or answers beside the three words, counts as unknown. */
+function verdictOf(own: ((status: number) => HttpVerdict) | undefined): (status: number) => HttpVerdict {
+  if (!own) return verdictByStatus
+  return status => {
+    try {
+      const answer = own(status)
+      return answer === 'keep' || answer === 'not-run' ? answer : 'unknown'
+    } catch {
+      return 'unknown'
+    }
+  }
+}

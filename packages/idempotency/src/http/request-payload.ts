@@ -1,0 +1,69 @@
+import { isUtf8 } from 'node:buffer'
+import { createHash } from 'node:crypto'
+
+import { IdempotencyError } from '../errors.ts'
+import { canonicalForm, NotCanonicalError } from '../fingerprint.ts'
+import { toJsonText } from '../json.ts'
+
+/** A body as an adapter has it: the bytes, or what the framework made of them. */
+export type RequestBody =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'bytes'; readonly bytes: Uint8Array }
+  | { readonly kind: 'parsed'; readonly value: unknown }
+
+const JSON_TYPE = /^application\/(?:[\w.!#$&^+-]+\+)?json\s*(?:;|$)/i
+
+/** What of a request is compared when its key is met again: method, URL, and the body, as JSON where it is that. */
+export function requestPayload(
+  method: string,
+  url: string,
+  body: RequestBody,
+  contentType: string | undefined,
+): string {
+  switch (body.kind) {
+    case 'none':
+      return canonicalForm([method, url])
+    case 'parsed':
+      return parsedPayload(method, url, body.value)
+    case 'bytes':
+      break
+  }
+  const json = contentType !== undefined && JSON_TYPE.test(contentType) ? parse(body.bytes) : undefined
+  return json === undefined ? bytesPayload(method, url, body.bytes) : parsedPayload(method, url, json.value)
+}
+
+function parsedPayload(method: string, url: string, value: unknown): string {
+  if (typeof value === 'string') return bytesPayload(method, url, Buffer.from(value, 'utf8'))
+  if (value instanceof Uint8Array) return bytesPayload(method, url, value)
+  try {
+    return canonicalForm([method, url, 'json', value])
+  } catch (cause) {
+    if (!(cause instanceof NotCanonicalError)) throw cause
+    // JSON that has no canonical form (lone surrogates, deep nesting): its own text, where there is one.
+    const json = toJsonText(value)
+    if ('text' in json) return bytesPayload(method, url, Buffer.from(json.text, 'utf8'))
+    const what = `the parsed body cannot be compared: ${json.notPlain.path} is ${json.notPlain.what}`
+    throw new IdempotencyError('ERR_IDEMPOTENCY_FINGERPRINT', what, { cause })
+  }
+}
+
+function bytesPayload(method: string, url: string, bytes: Uint8Array): string {
+  const digest = createHash('sha256').update(bytes).digest()
+  return canonicalForm([method, url, 'bytes', digest])
+}
+
+function parse(bytes: Uint8Array): { readonly value: unknown } | undefined {
+  if (!isUtf8(bytes)) return undefined
+  try {
+    return { value: JSON.parse(Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8')) }
+  } catch {
+    return undefined
+  }
+}
+
+/** A body someone else consumed, or will: it cannot be compared before the handler runs. */
+export function unseenBody(): IdempotencyError {
+  const what =
+    'the body of the request cannot be seen here. Parse it before this middleware, or do not guard this route'
+  return new IdempotencyError('ERR_IDEMPOTENCY_FINGERPRINT', what)
+}

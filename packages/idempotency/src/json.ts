@@ -1,0 +1,70 @@
+/** A value that JSON carries without loss. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [name: string]: JsonValue }
+
+const MAX_DEPTH = 512
+
+/** Why a value is not JSON-plain; `path` names members, never values. */
+export interface NotPlain {
+  readonly path: string
+  readonly what: string
+}
+
+/**
+ * Finds what JSON would change or lose: dates, class instances, bigint, NaN, functions, holes, cycles. Members that are
+ * `undefined` are left out by JSON and by every reader alike, so they pass.
+ */
+export function findNotPlain(value: unknown, path = 'value', depth = 0): NotPlain | undefined {
+  switch (typeof value) {
+    case 'string':
+    case 'boolean':
+      return undefined
+    case 'number':
+      return Number.isFinite(value) ? undefined : { path, what: 'a number JSON has no text for' }
+    case 'object':
+      if (value === null) return undefined
+      if (depth >= MAX_DEPTH) return { path, what: 'a cycle or a nesting above 512' }
+      return Array.isArray(value) ? findInArray(value, path, depth) : findInObject(value, path, depth)
+    case 'bigint':
+    case 'function':
+    case 'symbol':
+    case 'undefined':
+      break
+  }
+  return { path, what: value === undefined ? 'undefined' : `a ${typeof value}` }
+}
+
+function findInArray(value: readonly unknown[], path: string, depth: number): NotPlain | undefined {
+  for (let index = 0; index < value.length; index += 1) {
+    const found = findNotPlain(value[index], `${path}[${index}]`, depth + 1)
+    if (found) return found
+  }
+  return undefined
+}
+
+function findInObject(value: object, path: string, depth: number): NotPlain | undefined {
+  if (!isPlainObject(value)) return { path, what: 'an instance of a class' }
+  if (Object.getOwnPropertySymbols(value).length > 0) return { path, what: 'an object with a symbol as a member name' }
+  for (const [name, member] of Object.entries(value)) {
+    if (member === undefined) continue
+    if (name === 'toJSON' && typeof member === 'function') return { path, what: 'an object with its own toJSON' }
+    const found = findNotPlain(member, `${path}.${name.slice(0, 64)}`, depth + 1)
+    if (found) return found
+  }
+  return undefined
+}
+
+/** An object literal, also one of another realm: its prototype is null or a root prototype. */
+export function isPlainObject(value: object): boolean {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+/** The JSON text of a plain value, or why it has none. A getter that throws counts as not plain. */
+export function toJsonText(value: unknown): { readonly text: string } | { readonly notPlain: NotPlain } {
+  try {
+    const notPlain = findNotPlain(value)
+    return notPlain ? { notPlain } : { text: JSON.stringify(value) }
+  } catch {
+    return { notPlain: { path: 'value', what: 'a value that cannot be read' } }
+  }
+}

@@ -1,0 +1,39 @@
+import { errorAbout } from './engine.ts'
+import type { Engine, Subject } from './engine.ts'
+import { IdempotencyError } from './errors.ts'
+import { step, storeBudget } from './step.ts'
+import type { Answer, SendOptions } from './store.ts'
+
+/** A read, repeated inside the store budget. */
+export async function ask<R>(
+  engine: Engine,
+  signal: AbortSignal | undefined,
+  send: (options: SendOptions) => Promise<R>,
+  subject?: Subject,
+): Promise<R> {
+  signal?.throwIfAborted()
+  const asked = await step<R>(engine, storeBudget(engine, signal), async options => answer(await send(options)))
+  if (asked.ok) return asked.answer.reply
+  signal?.throwIfAborted()
+  if (subject !== undefined) throw storeError(subject, { ...asked, mayHaveRun: false })
+  const what = 'the store did not answer a read. The same call may be repeated once it is back'
+  throw new IdempotencyError('ERR_IDEMPOTENCY_STORE', what, { retryable: !asked.refused, cause: asked.error })
+}
+
+/** A read shows no time of its own. */
+function answer<R>(reply: R): Answer<R> {
+  return { reply, sentAtMs: 0, receivedAtMs: 0, replicas: undefined, jumpedAtMs: undefined }
+}
+
+/** The verdict may or may not stand; reading or repeating it tells. */
+export function storeError(subject: Subject, failed: { error: unknown; refused: boolean; mayHaveRun: boolean }): Error {
+  const what = failed.refused
+    ? 'the store refuses the command. A retry will not help: see the cause'
+    : 'the store did not answer. The same call may be repeated once it is back'
+  const outcome = failed.mayHaveRun ? 'unknown' : 'not-run'
+  return errorAbout(subject, 'ERR_IDEMPOTENCY_STORE', what, {
+    outcome,
+    retryable: !failed.refused,
+    cause: failed.error,
+  })
+}

@@ -1,0 +1,173 @@
+import { createLossDetector, runScript, runScriptDurably } from '@safety/redis-core'
+import type { Clock, RedisClient, RunOptions, Script, ScriptArgs, ScriptInput } from '@safety/redis-core'
+
+import { effectIdOf } from '../effect-id.ts'
+import { MODE_LETTERS } from '../record.ts'
+import type { Answer, ClaimInput, ClaimReply, Head, Place, SendOptions, Store } from '../store.ts'
+import { abandonScript } from './abandon.ts'
+import { createBucketWatch } from './bucket-watch.ts'
+import type { BucketWatch, LossNotice } from './bucket-watch.ts'
+import { claimScript } from './claim.ts'
+import { isCluster } from './cluster.ts'
+import { decideScript } from './decide.ts'
+import { dueScript } from './due.ts'
+import { createDurableClients } from './durable-clients.ts'
+import { finishScript } from './finish.ts'
+import { ALL_TAGS, createKeyLayout } from './keys.ts'
+import type { KeyLayout } from './keys.ts'
+import { lossScript } from './loss.ts'
+import { openScript } from './open.ts'
+import { readScript } from './read.ts'
+import { reconcileScript } from './reconcile.ts'
+import { renewScript } from './renew.ts'
+import { resolveScript } from './resolve.ts'
+import { scanRecords } from './scan.ts'
+import { createServerClock } from './server-clock.ts'
+
+export interface RedisStoreOptions {
+  readonly redis: RedisClient
+  readonly namespace: string
+  readonly clock: Clock
+  readonly storeTimeoutMs: number
+  /** Told once per loss, before the reply that showed it is handed on. */
+  readonly onLoss: (place: Place, notice: LossNotice) => void
+}
+
+const PAGE = 500
+
+type Keys = readonly ['record', 'bucket']
+type WithoutMember<A extends ScriptArgs> = Omit<ScriptInput<Keys, A>['args'], 'member'>
+type Send = <A extends ScriptArgs, R extends Head<string>>(
+  script: Script<Keys, A, R>,
+  place: Place,
+  args: WithoutMember<A>,
+  options: SendOptions,
+) => Promise<Answer<R>>
+
+/** `Store` over the scripts: one command each, the same counter watched on every reply. */
+export function createRedisStore(options: RedisStoreOptions): Store {
+  const { redis, namespace, clock, storeTimeoutMs, onLoss } = options
+  const layout = createKeyLayout(namespace)
+  const durable = createDurableClients(redis, storeTimeoutMs)
+  const watch = createBucketWatch({
+    clock,
+    serverClock: createServerClock(isCluster(redis)),
+    detector: createLossDetector(),
+    onLoss,
+    mark: tag => {
+      const input = { keys: { bucket: layout.bucket(tag) }, args: {} }
+      return runScript(redis, lossScript, input, { deadlineMs: storeTimeoutMs, clock })
+    },
+  })
+
+  const send: Send = async (script, place, args, sendOptions) => {
+    const { record, bucket, member } = layout.keysOf(place)
+    const input = { keys: { record, bucket }, args: { member, ...args } } as ScriptInput<Keys, typeof script.args>
+    const before = watch.before(place.tag)
+    const run = runOptions(clock, sendOptions)
+    const { durability } = sendOptions
+    if (durability === undefined) {
+      const reply = await runScript(redis, script, input, run)
+      return { ...(await watch.after(place, before, reply)), replicas: undefined }
+    }
+    const client = durable.for(script.name, durability.timeoutMs)
+    const wait = { ...run, replicas: durability.replicas, waitMs: durability.timeoutMs }
+    const { value, replicas } = await runScriptDurably(client, script, input, wait)
+    return { ...(await watch.after(place, before, value)), replicas }
+  }
+
+  return {
+    tags: ALL_TAGS,
+    place: (effect, key) => layout.place(effect, key),
+    effectId: place => effectIdOf(namespace, place.effect, place.part),
+    ...executorSide(send, watch, storeTimeoutMs),
+    ...reconcilerSide(send),
+    ...readingSide(redis, layout, clock),
+    close: () => durable.close(),
+  }
+}
+
+function executorSide(
+  send: Send,
+  watch: BucketWatch,
+  storeTimeoutMs: number,
+): Pick<Store, 'claim' | 'renew' | 'finish' | 'abandon'> {
+  return {
+    async claim(place, input, options) {
+      const notAfter = watch.serverDeadline(place.tag, Math.min(storeTimeoutMs, options.deadlineMs))
+      const answer = await send(claimScript, place, { ...claimArgs(input), notAfter }, options)
+      return withLoss(answer, watch.lossAgeMs(place.tag))
+    },
+    renew: (place, input, options) =>
+      send(renewScript, place, { ...claimArgs(input), fence: String(input.fence), attempt: input.attempt }, options),
+    finish(place, input, options) {
+      const { token, fence, fingerprint: fp, to, payload, attempt, settleMs, settledMs: settled } = input
+      const texts = { token, fence: String(fence), fp, mode: MODE_LETTERS[input.mode], to, payload }
+      return send(finishScript, place, { ...texts, attempt, keepMs: String(input.keepMs), settleMs, settled }, options)
+    },
+    abandon: (place, { token, mode, keepMs }, options) =>
+      send(abandonScript, place, { token, mode: MODE_LETTERS[mode], keepMs: String(keepMs) }, options),
+  }
+}
+
+function reconcilerSide(send: Send): Pick<Store, 'reconcile' | 'resolve' | 'decide'> {
+  return {
+    reconcile: (place, { keepMs, ...input }, options) =>
+      send(reconcileScript, place, { ...input, keepMs: String(keepMs) }, options),
+    resolve: (place, { fence, keepMs, ...input }, options) =>
+      send(resolveScript, place, { ...input, fence: String(fence), keepMs: String(keepMs) }, options),
+    decide: (place, { force, keepMs, ...input }, options) =>
+      send(decideScript, place, { ...input, force: force ? 1 : 0, keepMs: String(keepMs) }, options),
+  }
+}
+
+function readingSide(
+  redis: RedisClient,
+  layout: KeyLayout,
+  clock: Clock,
+): Pick<Store, 'read' | 'due' | 'open' | 'scan'> {
+  const placesOf = (tag: string, members: readonly string[]): readonly Place[] =>
+    members.flatMap(member => layout.memberPlace(tag, member) ?? [])
+  return {
+    async read(place, options) {
+      const input = { keys: { record: layout.keysOf(place).record }, args: {} }
+      const reply = await runScript(redis, readScript, input, runOptions(clock, options))
+      return reply.tag === 'OK' ? reply.record : undefined
+    },
+    async due(tag, limit, options) {
+      const input = { keys: { bucket: layout.bucket(tag) }, args: { limit } }
+      const { members } = await runScript(redis, dueScript, input, runOptions(clock, options))
+      return placesOf(tag, members)
+    },
+    async open(tag, offset, options) {
+      const input = { keys: { bucket: layout.bucket(tag) }, args: { offset, limit: PAGE } }
+      const { members } = await runScript(redis, openScript, input, runOptions(clock, options))
+      return { places: placesOf(tag, members), next: members.length < PAGE ? undefined : offset + PAGE }
+    },
+    scan: (effect, options) => scanRecords(redis, layout, effect, { ...options, clock }),
+  }
+}
+
+function runOptions(clock: Clock, { deadlineMs, signal }: SendOptions): RunOptions {
+  return { deadlineMs: Math.max(1, deadlineMs), clock, ...(signal ? { signal } : {}) }
+}
+
+function claimArgs({ token, fingerprint, mode, memoText, leaseMs, keepMs, settleMs }: ClaimInput): {
+  token: string
+  fp: string
+  mode: string
+  memo: string
+  leaseMs: number
+  keepMs: string
+  settleMs: number
+} {
+  return { token, fp: fingerprint, mode: MODE_LETTERS[mode], memo: memoText, leaseMs, keepMs: String(keepMs), settleMs }
+}
+
+/** A loss this process noticed itself counts even if the mark for the others could not be set. */
+function withLoss(answer: Answer<ClaimReply>, ownLossAgeMs: number): Answer<ClaimReply> {
+  const { reply } = answer
+  if (reply.tag !== 'OWN' || ownLossAgeMs < 0) return answer
+  const lossAgeMs = reply.lossAgeMs < 0 ? ownLossAgeMs : Math.min(reply.lossAgeMs, ownLossAgeMs)
+  return { ...answer, reply: { ...reply, lossAgeMs } }
+}

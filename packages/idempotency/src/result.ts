@@ -1,0 +1,83 @@
+import type { StandardSchemaV1 } from '@standard-schema/spec'
+
+import { toJsonText } from './json.ts'
+import type { Body, StoredBody } from './payload.ts'
+
+export interface Issue {
+  readonly message: string
+  readonly path?: readonly PropertyKey[]
+}
+
+type Checked =
+  | { readonly ok: true; readonly value: unknown }
+  | { readonly ok: false; readonly issues: readonly Issue[] }
+
+/** A value on its way into the store: what is kept of it, and what its callers get. */
+export type Encoded =
+  | { readonly ok: true; readonly body: Body; readonly value: unknown }
+  | { readonly ok: false; readonly body: Body; readonly issues: readonly Issue[] }
+
+/** A value on its way out. */
+export type Decoded =
+  | Checked
+  | { readonly ok: false; readonly notKept: true }
+  | { readonly ok: false; readonly notEncodable: true }
+
+interface ResultRules {
+  readonly result: StandardSchemaV1 | undefined
+  readonly maxResultBytes: number
+}
+
+/** Takes the way every replay will take: to JSON, back, through the schema. So executed and replayed values are equal. */
+export async function encodeResult(rules: ResultRules, value: unknown): Promise<Encoded> {
+  if (value === undefined) return encoded(await validate(rules.result, undefined), { kind: 'undefined' })
+  const json = toJsonText(value)
+  if ('notPlain' in json) {
+    const { path, what } = json.notPlain
+    return {
+      ok: false,
+      body: { kind: 'not-encodable' },
+      issues: [{ message: `${path} is ${what}, which JSON cannot carry` }],
+    }
+  }
+  const checked = await validate(rules.result, JSON.parse(json.text))
+  const fits = Buffer.byteLength(json.text, 'utf8') <= rules.maxResultBytes
+  return encoded(checked, fits ? { kind: 'value', text: json.text } : { kind: 'too-large' })
+}
+
+function encoded(checked: Checked, body: Body): Encoded {
+  return checked.ok
+    ? { ok: true, body, value: checked.value }
+    : { ok: false, body: { kind: 'not-encodable' }, issues: checked.issues }
+}
+
+/** Reads a kept value. */
+export async function decodeBody(rules: ResultRules, body: StoredBody): Promise<Decoded> {
+  switch (body.kind) {
+    case 'value':
+      return await validate(rules.result, body.value)
+    case 'undefined':
+      return await validate(rules.result, undefined)
+    case 'too-large':
+      return { ok: false, notKept: true }
+    case 'not-encodable':
+      break
+  }
+  return { ok: false, notEncodable: true }
+}
+
+async function validate(schema: StandardSchemaV1 | undefined, value: unknown): Promise<Checked> {
+  if (schema === undefined) return { ok: true, value }
+  try {
+    const result = await schema['~standard'].validate(value)
+    return result.issues ? { ok: false, issues: result.issues.map(toIssue) } : { ok: true, value: result.value }
+  } catch {
+    // The schema's own text may quote the value.
+    return { ok: false, issues: [{ message: 'the schema threw' }] }
+  }
+}
+
+function toIssue({ message, path }: StandardSchemaV1.Issue): Issue {
+  if (path === undefined) return { message }
+  return { message, path: path.map(segment => (typeof segment === 'object' ? segment.key : segment)) }
+}

@@ -1,0 +1,7 @@
+export { canonicalDecimal } from './decimal.ts'
+export { ledgerWriteKey, orderKey, pnlWriteKey, positionUpdateKey, tradeStateKey } from './keys.ts'
+export type { LedgerEntry, OrderIntent, PnlRevision, PositionEvent, TradeTransition } from './keys.ts'
+export { orderFingerprint } from './order-fingerprint.ts'
+export type { OrderTerms } from './order-fingerprint.ts'
+export { ledgerWrite, orderPlacement, pnlWrite, positionUpdate, tradeStateWrite } from './presets.ts'
+export type { OrderRecovery, Preset, PresetWithKey } from './presets.ts'

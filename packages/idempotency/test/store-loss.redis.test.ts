@@ -1,0 +1,159 @@
+import { connectRedis, whenReady } from '@safety/redis-core'
+import { startRedis } from '@safety/redis-core/testing'
+import type { RedisServer } from '@safety/redis-core/testing'
+import type { Redis } from 'ioredis'
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+
+import type { LookupAnswer, Recovery } from '../src/index.ts'
+import { eventually, instance, receiver, rejection } from './harness.ts'
+import type { Instance, Receiver } from './harness.ts'
+
+let server: RedisServer
+let redis: Redis
+
+beforeAll(async () => {
+  server = await startRedis()
+  redis = server.client()
+  await whenReady(redis)
+})
+afterAll(() => server[Symbol.asyncDispose]())
+beforeEach(() => redis.flushall())
+
+function buying(here: Instance, at: Receiver, recovery: (at: Receiver) => Recovery<string>) {
+  return here.idem.define({
+    name: 'buy',
+    key: (input: string) => input,
+    recovery: recovery(at),
+    leaseMs: 1000,
+    run: (_input, ctx) => at.take(ctx, 'receipt'),
+  })
+}
+
+const reconciling = (at: Receiver): Recovery<string> => ({
+  mode: 'reconcile',
+  settleMs: 0,
+  lookup: async (ctx): Promise<LookupAnswer<string>> => at.lookup(ctx),
+})
+
+describe('the store loses acknowledged writes [claim 26]', () => {
+  test('FLUSHALL under load: store-loss names the buckets, and no key runs twice: the next fresh call looks up first', async () => {
+    await using here = instance(redis)
+    await using there = instance(redis, { namespace: here.namespace })
+    const at = receiver()
+    const [mine, theirs] = [buying(here, at, reconciling), buying(there, at, reconciling)]
+    const keys = Array.from({ length: 300 }, (_, index) => `order-${index}`)
+    const call = (index: number) => (index % 2 === 0 ? mine : theirs)(keys[index] as string)
+    await Promise.all(keys.map((_, index) => call(index)))
+    let flushed = false
+    const load = Promise.all(
+      keys.map(async (_, index) => {
+        if (index === 150) {
+          await redis.flushall()
+          flushed = true
+        }
+        return await call(index)
+      }),
+    )
+    await load
+    expect(flushed).toBe(true)
+    const again = await Promise.all(keys.map((_, index) => call(index)))
+    expect(again.every(one => one.status === 'replayed' && one.value === 'receipt')).toBe(true)
+    expect(at.count()).toBe(300)
+    await eventually(() => here.of('store-loss').length > 0 && there.of('store-loss').length > 0)
+    const loss = here.of('store-loss')[0] as { bucket: string; fromMs: number; toMs: number }
+    expect(loss.bucket).toMatch(/^[0-7][0-9a-f]$/)
+    expect(loss.toMs).toBeGreaterThanOrEqual(loss.fromMs)
+  })
+
+  test('a process that just started is warned by the mark that another one set', async () => {
+    await using here = instance(redis)
+    const at = receiver()
+    const first = buying(here, at, reconciling)
+    await first('a')
+    await redis.flushall()
+    expect(await first('a')).toMatchObject({ status: 'replayed', source: 'lookup' })
+    const [record] = await redis.keys(`${here.namespace}:*:buy:a`)
+    await redis.del(record as string)
+    await using fresh = instance(redis, { namespace: here.namespace })
+    expect(await buying(fresh, at, reconciling)('a')).toMatchObject({ status: 'replayed', source: 'lookup' })
+    expect(at.count()).toBe(1)
+    expect(fresh.of('store-loss')).toEqual([])
+  })
+
+  test('a manual effect is in doubt then; a repeat effect, and onStoreLoss run, run', async () => {
+    await using here = instance(redis)
+    await using running = instance(redis, { onStoreLoss: 'run' })
+    const [manual, repeat, bold] = [receiver(), receiver(), receiver()]
+    const effects = [
+      { here, at: manual, mode: 'manual' },
+      { here: running, at: bold, mode: 'manual' },
+    ] as const
+    for (const { here: on, at, mode } of effects) await buying(on, at, () => ({ mode }))('a')
+    await redis.flushall()
+    const call = buying(here, manual, () => ({ mode: 'manual' }))
+    expect(await rejection(call('a'))).toMatchObject({
+      code: 'ERR_IDEMPOTENCY_IN_DOUBT',
+      reason: 'store-loss',
+      retryable: false,
+    })
+    expect(await here.idem.inspect('buy', 'a')).toMatchObject({ state: 'in-doubt', reason: 'store-loss' })
+    expect(manual.count()).toBe(1)
+    expect(await buying(running, bold, () => ({ mode: 'manual' }))('a')).toMatchObject({ status: 'executed' })
+    expect(bold.count()).toBe(2)
+    await using other = instance(redis)
+    const repeating = buying(other, repeat, () => ({ mode: 'repeat' }))
+    await repeating('a')
+    await redis.flushall()
+    expect(await repeating('a')).toMatchObject({ status: 'executed' })
+    expect(repeat.count()).toBe(2)
+  })
+
+  test('after lossWindowMs fresh keys run again', async () => {
+    await using here = instance(redis, { lossWindowMs: 100 })
+    const at = receiver()
+    const effect = buying(here, at, () => ({ mode: 'manual' }))
+    await effect('a')
+    await redis.flushall()
+    await rejection(effect('a'))
+    const [record] = await redis.keys(`${here.namespace}:*:buy:a`)
+    await redis.del(record as string)
+    await eventually(async () => {
+      const [status] = await effect('a').then(
+        one => [one.status],
+        () => [undefined],
+      )
+      if (status === undefined) await redis.del(record as string)
+      return status === 'executed'
+    })
+  })
+
+  test('a key the loss hit while its lookup says "not there" runs after the settle time, counted from the mark', async () => {
+    await using here = instance(redis)
+    const at = receiver()
+    const effect = buying(here, at, () => ({
+      mode: 'reconcile',
+      settleMs: 200,
+      lookup: async () => ({ outcome: 'not-run' }),
+    }))
+    await effect('a')
+    await redis.flushall()
+    expect(await effect('a')).toMatchObject({ status: 'executed', attempt: 2 })
+    await eventually(() => here.of('reconciled').length === 1)
+    expect(here.of('reconciled')).toMatchObject([{ verdict: 'not-run' }])
+  })
+
+  test('a restart with an empty disk is noticed like a flush', async () => {
+    await using own = await startRedis()
+    const client = connectRedis(own.url)
+    await whenReady(client)
+    await using here = instance(client)
+    const at = receiver()
+    const effect = buying(here, at, reconciling)
+    await effect('a')
+    await own.restart({ data: 'drop' })
+    await whenReady(client, { timeoutMs: 20_000 })
+    expect(await effect('a')).toMatchObject({ status: 'replayed', source: 'lookup' })
+    await eventually(() => here.of('store-loss').length === 1)
+    client.disconnect()
+  })
+})

@@ -1,0 +1,204 @@
+import { createIdempotency } from '@safety/idempotency'
+import type { Idempotency } from '@safety/idempotency'
+import { connectRedis, whenReady } from '@safety/redis-core'
+import { startRedis } from '@safety/redis-core/testing'
+import type { Redis } from 'ioredis'
+
+import { idempotencyPeers, countedRedis } from './idempotency-peers.ts'
+import type { Contender } from './idempotency-peers.ts'
+import { atMost, conclude, percentile } from './report.ts'
+import type { BenchOptions, Gate, Row } from './report.ts'
+
+const CALLS = 20_000
+const QUICK_CALLS = 2_000
+const IN_FLIGHT = 128
+const WARM_UP = 500
+/** 170 bytes as JSON. */
+const RESULT = { orderId: 'a3f1c2', status: 'FILLED', price: '30120.55', quantity: '0.01200', note: 'x'.repeat(82) }
+
+interface Samples {
+  readonly first: Float64Array
+  readonly replay: Float64Array
+}
+
+interface Measured {
+  readonly contender: Contender
+  readonly samples: Samples
+  readonly firstPerSecond: number
+  readonly replayPerSecond: number
+  readonly roundTrips: { readonly first: number; readonly replay: number }
+  readonly commands: { readonly first: number; readonly replay: number }
+  readonly bytes: number
+}
+
+/** What guarding a call costs: ours and the peers take turns, call by call, on one server. */
+export async function runIdempotencyBench(options: BenchOptions): Promise<number> {
+  const calls = options.quick === true ? QUICK_CALLS : CALLS
+  await using server = await startRedis()
+  const redis = connectRedis(server.url) as Redis
+  await whenReady(redis)
+  const counted = countedRedis(redis)
+  await using idem = createIdempotency({ redis, namespace: 'bench' })
+  await using countedIdem = createIdempotency({ redis: counted.client, namespace: 'bench' })
+  const contenders = [oursOver(idem, redis), ...(await idempotencyPeers(redis, RESULT))]
+  const countedContenders = [oursOver(countedIdem, redis), ...(await idempotencyPeers(counted.client, RESULT))]
+  try {
+    await measureLatency(contenders, WARM_UP, 'warm')
+    const samples = await measureLatency(contenders, calls, 'seq')
+    const measured: Measured[] = []
+    for (const [at, contender] of contenders.entries()) {
+      const rates = await measureThroughput(contender, Math.min(calls, 10_000))
+      const commands = await countCommands(redis, counted, countedContenders[at] as Contender)
+      const bytes = await bytesOf(redis, contender)
+      measured.push({ contender, samples: samples[at] as Samples, ...rates, ...commands, bytes })
+    }
+    return await report(measured, calls, server.version, options)
+  } finally {
+    redis.disconnect()
+  }
+}
+
+function oursOver(idem: Idempotency, redis: Redis): Contender {
+  const effect = idem.define({
+    name: 'order',
+    key: (key: string) => key,
+    recovery: { mode: 'manual' },
+    run: () => RESULT,
+  })
+  return {
+    name: 'ours',
+    call: async key => {
+      await effect(key)
+    },
+    recordOf: async key => (await redis.keys(`bench:*:order:${key}`))[0],
+  }
+}
+
+async function measureLatency(contenders: readonly Contender[], calls: number, run: string): Promise<Samples[]> {
+  const all = contenders.map(() => ({ first: new Float64Array(calls), replay: new Float64Array(calls) }))
+  for (let call = 0; call < calls; call += 1) {
+    for (let turn = 0; turn < contenders.length; turn += 1) {
+      // Whoever goes first warms caches for the next: the order moves on with every call.
+      const at = (turn + call) % contenders.length
+      const { call: once } = contenders[at] as Contender
+      const { first, replay } = all[at] as Samples
+      const key = `${run}-${call}`
+      const startedMs = performance.now()
+      await once(key)
+      const betweenMs = performance.now()
+      await once(key)
+      first[call] = (betweenMs - startedMs) * 1000
+      replay[call] = (performance.now() - betweenMs) * 1000
+    }
+  }
+  for (const { first, replay } of all) {
+    first.sort()
+    replay.sort()
+  }
+  return all
+}
+
+async function measureThroughput(
+  { call }: Contender,
+  calls: number,
+): Promise<{ firstPerSecond: number; replayPerSecond: number }> {
+  const rates: number[] = []
+  for (const _pass of ['first', 'replay']) {
+    let next = 0
+    const startedMs = performance.now()
+    await Promise.all(
+      Array.from({ length: IN_FLIGHT }, async () => {
+        while (next < calls) {
+          next += 1
+          await call(`flight-${next}`)
+        }
+      }),
+    )
+    rates.push((calls / (performance.now() - startedMs)) * 1000)
+  }
+  return { firstPerSecond: rates[0] ?? 0, replayPerSecond: rates[1] ?? 0 }
+}
+
+async function countCommands(
+  redis: Redis,
+  counted: { sent(): number },
+  { call }: Contender,
+): Promise<Pick<Measured, 'roundTrips' | 'commands'>> {
+  const one = async (): Promise<{ sent: number; ran: number }> => {
+    const [sentBefore, ranBefore] = [counted.sent(), await commandsRun(redis)]
+    await call('count')
+    // The question itself is one command.
+    return { sent: counted.sent() - sentBefore, ran: (await commandsRun(redis)) - ranBefore - 1 }
+  }
+  const [first, replay] = [await one(), await one()]
+  return {
+    roundTrips: { first: first.sent, replay: replay.sent },
+    commands: { first: first.ran, replay: replay.ran },
+  }
+}
+
+async function commandsRun(redis: Redis): Promise<number> {
+  const info = await redis.info('stats')
+  return Number(/total_commands_processed:(\d+)/.exec(info)?.[1])
+}
+
+async function bytesOf(redis: Redis, { recordOf }: Contender): Promise<number> {
+  const key = await recordOf('count')
+  return key === undefined ? Number.NaN : Number(await redis.memory('USAGE', key))
+}
+
+async function report(
+  measured: readonly Measured[],
+  calls: number,
+  redis: string,
+  options: BenchOptions,
+): Promise<number> {
+  const rows: Row[] = measured.flatMap(({ contender, samples, firstPerSecond, replayPerSecond }) => [
+    rowOf(`${contender.name}, first`, calls, samples.first, firstPerSecond),
+    rowOf(`${contender.name}, replay`, calls, samples.replay, replayPerSecond),
+  ])
+  console.table(
+    measured.map(({ contender, roundTrips, commands, bytes }) => ({
+      guard: contender.name,
+      'round trips, first': roundTrips.first,
+      'round trips, replay': roundTrips.replay,
+      'commands on the server, first': commands.first,
+      'commands on the server, replay': commands.replay,
+      'bytes per record': bytes,
+    })),
+  )
+  const details = measured.map(({ contender, roundTrips, commands, bytes }) => ({
+    name: contender.name,
+    roundTrips,
+    commands,
+    bytes,
+  }))
+  const gates = gatesOf(measured)
+  return await conclude({ bench: 'idempotency', redis, inFlight: IN_FLIGHT, rows, details, gates }, options)
+}
+
+function gatesOf(measured: readonly Measured[]): Gate[] {
+  const by = (name: string): Measured => measured.find(({ contender }) => contender.name === name) as Measured
+  const [ours, seed, powertools] = [by('ours'), by('seed shape'), by('powertools')]
+  const ratio = (kind: keyof Samples, other: Measured): number =>
+    percentile(ours.samples[kind], 0.5) / percentile(other.samples[kind], 0.5)
+  return [
+    atMost('first, p50: ours / seed shape', ratio('first', seed), 0.9),
+    atMost('first, p50: ours / powertools', ratio('first', powertools), 1.4),
+    atMost('replay, p50: ours / seed shape', ratio('replay', seed), 0.9),
+    atMost('replay, p50: ours / powertools', ratio('replay', powertools), 0.9),
+    atMost('round trips, first', ours.roundTrips.first, 2),
+    atMost('round trips, replay', ours.roundTrips.replay, 1),
+    atMost('bytes per record', ours.bytes, 450),
+  ]
+}
+
+function rowOf(name: string, calls: number, sorted: Float64Array, perSecond: number): Row {
+  return {
+    name,
+    calls,
+    p50Us: Math.round(percentile(sorted, 0.5)),
+    p99Us: Math.round(percentile(sorted, 0.99)),
+    callsPerSecond: Math.round(perSecond),
+  }
+}
