@@ -25,6 +25,8 @@ describe('two workers [claim 5]', () => {
   test('of one bar make one order; the other replays it or finds it busy', async () => {
     const intents = Array.from({ length: 20 }, () => intentOf())
     await Promise.all(intents.flatMap(intent => [first.trade(intent), second.trade(intent)]))
+    const all = intents.flatMap(({ id }) => [...returns(first, id), ...returns(second, id)])
+    expect(all.filter(event => 'outcome' in event && event.outcome === 'ran').length).toBeGreaterThan(0)
     for (const intent of intents) {
       expect(await settled(first, intent.id)).toBe('FILLED')
       expect(floor.accepted(intent.id)).toBe(1)
@@ -32,7 +34,9 @@ describe('two workers [claim 5]', () => {
       const executed = ran.filter(event => 'replayed' in event && event.replayed === false)
       // The stream may have closed the record before the answer did; then even the executor replays.
       expect(executed.length).toBeLessThanOrEqual(1)
-      for (const event of ran) expect(event).toHaveProperty('outcome', expect.stringMatching(/^(ran|busy)$/))
+      // A busy machine may delay an answer past the request's time limit: doubt, and no second order.
+      const orders = new Set(ran.flatMap(event => ('value' in event ? [event.value] : [])))
+      expect(orders.size).toBeLessThanOrEqual(1)
     }
   })
 

@@ -206,6 +206,8 @@ describe.concurrent('a killed process', () => {
     expect((await next.idem.inspect('worker', job.key))?.state).toBe('running')
     await using _sweeper = next.idem.startSweeper({ intervalMs: 50 })
     await eventually(async () => (await next.idem.inspect('worker', job.key))?.state === 'not-run')
+    // Events arrive a turn later than what they tell of.
+    await eventually(() => next.of('reconciled').length > 0)
     expect(next.of('reconciled')).toMatchObject([{ verdict: 'not-run', attempt: 1 }])
     expect(await redis.llen(job.ledger)).toBe(0)
   })
