@@ -393,7 +393,7 @@ describe('a call', () => {
     running.open('after all')
     await eventually(async () => (await here.idem.inspect('late', 'a'))?.state === 'done')
     expect(await effect('a')).toMatchObject({ status: 'replayed', value: 'after all' })
-    expect(here.of('recorded-late')).toHaveLength(1)
+    await eventually(() => here.of('recorded-late').length === 1)
   })
 
   test('after disposal every call is CLOSED, and running effects were waited for', async () => {
