@@ -1,0 +1,49 @@
+import { checks } from '../catalogue.gen.ts'
+import { isClientCheck } from '../check.ts'
+import type { Check } from '../check.ts'
+import { parseCaps, PROFILES } from '../level.ts'
+import { CliError } from './exit-code.ts'
+
+/** The story of one check: why, thresholds, caps, evidence, remedy. Without connecting. */
+export function explain(id: string): string {
+  const check = checks.find(check => check.id === id)
+  if (check === undefined) {
+    throw new CliError(2, `no check is called "${id.slice(0, 60)}". Known: ${checks.map(check => check.id).join(', ')}`)
+  }
+  const caps = parseCaps(check.caps)
+  const { text, command } = check.remedy
+  return [
+    `${check.id} (${check.group}): ${check.title}`,
+    '',
+    check.why,
+    '',
+    `Looked for   ${check.expected}`,
+    `Thresholds   ${check.thresholds}`,
+    `At most      ${PROFILES.map(profile => `${profile} ${caps[profile]}`).join(', ')}`,
+    `Judged on    ${scopeOf(check)}${check.blocking === true ? '; a fail blocks: nothing can work now' : ''}`,
+    `Evidence     ${evidenceOf(check)}`,
+    `Protects     ${check.guarantees.join(', ')}`,
+    `Remedy       ${text}`,
+    ...(command === undefined ? [] : [`             ${command}`]),
+    '',
+  ].join('\n')
+}
+
+const SCOPES = {
+  deployment: 'the deployment, once',
+  data: 'each data node',
+  masters: 'each master',
+  sentinels: 'each sentinel',
+  all: 'each node and sentinel',
+} as const
+
+function scopeOf(check: Check): string {
+  if (isClientCheck(check)) return `the options of the client (${check.on.join(', ')})`
+  return SCOPES[check.on]
+}
+
+function evidenceOf(check: Check): string {
+  if (isClientCheck(check)) return 'options of the client, without I/O'
+  const fast = check.fast === true ? '; also in the frequent run of a watch' : ''
+  return `the first that answers: probe, CONFIG GET, INFO, HELLO or ROLE, attested${fast}`
+}
