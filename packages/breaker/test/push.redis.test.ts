@@ -84,6 +84,9 @@ test('pushes doubled and reordered never lower the epoch, and nonsense on the ch
   await shared.breaker.force('disabled', { ...ada, forMs: 60_000 })
   await shared.breaker.release(ada)
   await until('all was heard', () => heard.filter(message => message.includes('"k":"moved"')).length >= 4)
+  // The breaker hears on another connection, and tells its listeners a turn later.
+  await until('it has heard too', () => shared.events.some(event => event.type === 'override-ended'))
+  await pause(300)
   const before = shared.breaker.snapshot()
   const told = shared.events.length
   for (const message of [...heard.toReversed(), ...heard, ...heard]) await admin.publish(channel, message)
