@@ -166,10 +166,12 @@ describe('orders reach the fleet', { timeout: 180_000 }, () => {
 
   test('an order ends everywhere by itself, and exactly one process tells it first [claims 24, 27]', async () => {
     const members = await start(3, { options: { expect: 3 } })
-    await members[1]?.ask('force', 'disabled', { ...order, forMs: 1_000 })
+    await members[1]?.ask('force', 'disabled', { ...order, forMs: 2_000 })
     await until('it has ended everywhere', async () => {
       const events = await askAll(members, 'events')
-      return events.every(list => list.some(({ event }) => event.type === 'override-ended'))
+      return ['override-ended', 'closed'].every(type =>
+        events.every(list => list.some(({ event }) => event.type === type)),
+      )
     })
     const all = await askAll(members, 'events')
     for (const type of ['override-set', 'forced', 'override-ended', 'closed']) {
