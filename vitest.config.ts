@@ -6,9 +6,9 @@ export default defineConfig({
     include: ['{packages,apps,tools}/*/{src,test}/**/*.test.ts', 'tools/*.test.ts'],
     pool: 'forks',
     maxWorkers: 2,
-    // On a shared machine a stalled core can upset a test of real processes: it gets one more try there, shown in the
+    // On a shared machine a stalled core can upset a test of real processes: it gets two more tries there, shown in the
     // output. On a developer's machine every failure counts.
-    retry: process.env['CI'] === 'true' ? 1 : 0,
+    retry: process.env['CI'] === 'true' ? 2 : 0,
     testTimeout: 60_000,
     hookTimeout: 60_000,
   },

@@ -19,7 +19,10 @@ describe('replication', () => {
     await using replica = await startRedis({ replicaOf: master })
     await awaitOnline(master)
     const options = { expect: { replicas: 1 }, nodeTimeoutMs: 1000 }
-    expect(await levelsByProfile(master, 'wait-probe', options)).toBe('pass pass pass -')
+    // A replica that has just come online may still be loading when the first probe waits for it.
+    await expect
+      .poll(() => levelsByProfile(master, 'wait-probe', options), { timeout: 30_000, interval: 100 })
+      .toBe('pass pass pass -')
     replica.pause()
     const report = await examine(master, options)
     replica.resume()
