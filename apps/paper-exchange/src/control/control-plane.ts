@@ -5,25 +5,12 @@ import type { AuditClaims } from '../audit/claims.ts'
 import type { PaperControls, Told } from './controls.ts'
 import { describeIssue } from '../options.ts'
 import type { TruthQuery } from '../truth/entry.ts'
+import { TRUTH_TYPES } from '../truth/read-truth.ts'
 
 /** Claims name every intent of a run: about 100 bytes each, of hours of trading. */
 const CLAIMS_LIMIT_BYTES = 64 * 1024 * 1024
 
 const LOCAL_HOST = /^(127\.0\.0\.1|localhost)(:\d{1,5})?$/
-const TRUTH_TYPES = [
-  'request',
-  'answer',
-  'accepted',
-  'rejected',
-  'fill',
-  'canceled',
-  'expired',
-  'event',
-  'fault',
-  'market',
-  'clock',
-  'wipe',
-] as const
 
 const SKEW_LIMIT_MS = 86_400_000
 const ADVANCE_LIMIT_MS = 30 * 86_400_000

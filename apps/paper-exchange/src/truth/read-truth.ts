@@ -1,23 +1,26 @@
 import { z } from 'zod'
 import type { TruthEntry } from './entry.ts'
 
+/** Every type of entry a truth log has. */
+export const TRUTH_TYPES: readonly TruthEntry['type'][] = [
+  'request',
+  'answer',
+  'accepted',
+  'rejected',
+  'fill',
+  'canceled',
+  'expired',
+  'event',
+  'fault',
+  'market',
+  'clock',
+  'wipe',
+]
+
 const HEAD = z.looseObject({
   seq: z.int().min(1),
   atMs: z.number(),
-  type: z.enum([
-    'request',
-    'answer',
-    'accepted',
-    'rejected',
-    'fill',
-    'canceled',
-    'expired',
-    'event',
-    'fault',
-    'market',
-    'clock',
-    'wipe',
-  ]),
+  type: z.enum(TRUTH_TYPES),
   account: z.string().nullable(),
 })
 
