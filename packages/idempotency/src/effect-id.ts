@@ -2,6 +2,8 @@ import { sha256 } from './sha256.ts'
 
 const ALPHABET = 'abcdefghijklmnopqrstuvwxyz234567'
 const LENGTH = 26
+/** Filled and read within one call: a text grown letter by letter costs the collector more than the hash costs. */
+const scratch = Buffer.alloc(LENGTH)
 
 /**
  * The name of one intent outside this system: 26 characters `[a-z2-7]` (130 bits), base32 of sha256 over namespace,
@@ -9,16 +11,17 @@ const LENGTH = 26
  */
 export function effectIdOf(namespace: string, effect: string, keyPart: string): string {
   const digest = sha256(`${namespace}\0${effect}\0${keyPart}`)
-  let id = ''
-  let bits = 0
   let held = 0
-  for (let index = 0; id.length < LENGTH; index += 1) {
-    held = ((held << 8) | digest.charCodeAt(index)) & 0xfff
-    bits += 8
-    while (bits >= 5 && id.length < LENGTH) {
-      bits -= 5
-      id += ALPHABET[(held >> bits) & 31]
+  let bits = 0
+  let next = 0
+  for (let at = 0; at < LENGTH; at += 1) {
+    if (bits < 5) {
+      held = ((held << 8) | digest.charCodeAt(next)) & 0xfff
+      next += 1
+      bits += 8
     }
+    bits -= 5
+    scratch[at] = ALPHABET.charCodeAt((held >> bits) & 31)
   }
-  return id
+  return scratch.toString('latin1')
 }

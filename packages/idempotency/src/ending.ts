@@ -22,7 +22,7 @@ type Class = 'ran' | 'failed' | 'not-run' | 'unknown'
  * Records how the effect ended and says what its caller gets. After a value that is always a value: the own one, or the
  * one that is recorded.
  */
-export async function settleEnd(
+export function settleEnd(
   engine: Engine,
   intent: Intent,
   attempt: Attempt,
@@ -31,13 +31,13 @@ export async function settleEnd(
 ): Promise<Executed> {
   switch (ran.kind) {
     case 'value':
-      return { kind: 'settled', settled: await settleValue(engine, intent, attempt, ran.value, ran.durationMs) }
+      return settleValue(engine, intent, attempt, ran.value, ran.durationMs)
     case 'error':
-      return await settleError(engine, intent, attempt, ran, lease)
+      return settleError(engine, intent, attempt, ran, lease)
     case 'timeout':
       break
   }
-  return await settleTimeout(engine, intent, attempt, ran)
+  return settleTimeout(engine, intent, attempt, ran)
 }
 
 async function settleValue(
@@ -46,15 +46,16 @@ async function settleValue(
   attempt: Attempt,
   value: unknown,
   durationMs: number,
-): Promise<Settled> {
+): Promise<Executed> {
   const { definition } = intent
-  const encoded = await encodeResult(definition, value)
+  const encoding = encodeResult(definition, value)
+  const encoded = encoding instanceof Promise ? await encoding : encoding
   const payload = donePayload(encoded.body)
   const recorded = await record(engine, intent, attempt, { to: 'D', payload, settledMs: 0 })
   tellFinished(engine, intent, attempt, 'ran', recorded, durationMs)
   if (recorded.kind === 'superseded') {
     const adopted = await adopt(intent, recorded.reply, { value })
-    if (adopted) return adopted
+    if (adopted) return { kind: 'settled', settled: adopted }
   }
   if (!encoded.ok && !engine.options.observe) {
     const about = { fence: attempt.fence, attempt: attempt.attempt, ...storeErrorOf(recorded) }
@@ -62,7 +63,7 @@ async function settleValue(
   }
   const { durability } = definition
   const replicas = recorded.kind === 'recorded' ? recorded.replicas : 0
-  return {
+  const settled: Settled = {
     execution: {
       ...grantOf(intent, attempt),
       value: valueOf(encoded, value),
@@ -74,6 +75,7 @@ async function settleValue(
     },
     payload: encoded.ok && encoded.body.kind !== 'too-large' ? payload : undefined,
   }
+  return { kind: 'settled', settled }
 }
 
 function valueOf(encoded: Encoded, raw: unknown): unknown {

@@ -7,7 +7,6 @@ import { errorAbout, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import type { Intent } from './intent.ts'
 import { createLease, leaseLostError } from './lease.ts'
-import type { Lease } from './lease.ts'
 import { openPayload } from './payload.ts'
 import { record, storeErrorOf } from './recording.ts'
 import type { Attempt, Recorded } from './recording.ts'
@@ -40,12 +39,17 @@ export async function execute(
   const { reply, token } = granted
   const attempt: Attempt = { token, fence: reply.fence, attempt: reply.attempt, mode: reply.mode }
   if (reply.how === 'takeover') tell(engine, intent, attempt, { type: 'lapsed' })
-  await requireDurable(engine, intent, attempt, granted.replicas)
-  const doubted = await verifyAfterLoss(engine, intent, attempt, reply)
-  if (doubted) return { kind: 'doubt', doubt: doubted }
+  // What is seldom needed is awaited only when it is: each await costs a call as much as a hash.
+  const refusing = requireDurable(engine, intent, attempt, granted.replicas)
+  if (refusing) await refusing
+  const verifying = verifyAfterLoss(engine, intent, attempt, reply)
+  if (verifying) return { kind: 'doubt', doubt: await verifying }
   const lease = createLease(engine, intent, attempt, granted.leaseFromMs)
   try {
-    await prepare(lease)
+    const stop = failpoint('idempotency:before-effect')
+    if (stop) await stop
+    const renewing = lease.renewIfOld()
+    if (renewing) await renewing
     // From here to `run` nothing is awaited.
     if (signal?.aborted) return await leftBefore(engine, intent, attempt, signal)
     if (lease.over()) return await lostBefore(engine, intent, attempt)
@@ -64,19 +68,29 @@ export async function execute(
 }
 
 /** Too few replicas hold the claim: a failover could forget it, so nothing is dispatched. */
-async function requireDurable(
+function requireDurable(
   engine: Engine,
   intent: Intent,
   attempt: Attempt,
   replicas: number | undefined,
-): Promise<void> {
+): Promise<never> | undefined {
   const { durability } = intent.definition
-  if (durability === undefined || replicas === undefined || replicas >= durability.replicas) return
+  if (durability === undefined || replicas === undefined || replicas >= durability.replicas) return undefined
   const observed = engine.options.observe
   tell(engine, intent, attempt, { type: 'not-durable', step: 'claim', replicas }, observed)
-  if (observed) return
-  const recorded = await recordNotRun(engine, intent, attempt, 'not-durable')
+  if (observed) return undefined
   const what = `${replicas} of ${durability.replicas} replicas confirmed the claim within ${durability.timeoutMs} ms; nothing ran. Retry once the replicas are back`
+  return refuse(engine, intent, attempt, what, replicas)
+}
+
+async function refuse(
+  engine: Engine,
+  intent: Intent,
+  attempt: Attempt,
+  what: string,
+  replicas: number,
+): Promise<never> {
+  const recorded = await recordNotRun(engine, intent, attempt, 'not-durable')
   throw errorAbout(intent, 'ERR_IDEMPOTENCY_NOT_DURABLE', what, {
     fence: attempt.fence,
     attempt: attempt.attempt,
@@ -86,12 +100,12 @@ async function requireDurable(
 }
 
 /** The bucket lost writes a while ago: a key that looks fresh may have run before, so it is looked up, not run. */
-async function verifyAfterLoss(
+function verifyAfterLoss(
   engine: Engine,
   intent: Intent,
   attempt: Attempt,
   { lossAgeMs }: Own,
-): Promise<Doubt | undefined> {
+): Promise<Doubt> | undefined {
   const { onStoreLoss, lossWindowMs, observe } = engine.options
   const mode = effectiveMode(attempt.mode, intent)
   const recentLoss = lossAgeMs >= 0 && lossAgeMs < lossWindowMs
@@ -100,19 +114,12 @@ async function verifyAfterLoss(
     tell(engine, intent, attempt, { type: 'doubt', reason: 'store-loss' }, true)
     return undefined
   }
-  await record(engine, intent, attempt, {
-    to: 'U',
-    payload: openPayload(intent.memoText, 'store-loss'),
-    settledMs: lossAgeMs,
-  })
-  return { ...attempt, mode, reason: 'store-loss' }
-}
-
-/** Whatever may take time before dispatch. */
-async function prepare(lease: Lease): Promise<void> {
-  const stop = failpoint('idempotency:before-effect')
-  if (stop) await stop
-  await lease.renewIfOld()
+  const payload = openPayload(intent.memoText, 'store-loss')
+  return record(engine, intent, attempt, { to: 'U', payload, settledMs: lossAgeMs }).then(() => ({
+    ...attempt,
+    mode,
+    reason: 'store-loss',
+  }))
 }
 
 /** The caller left: nothing was sent, and the key is free again. */

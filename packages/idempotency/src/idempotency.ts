@@ -4,7 +4,7 @@ import type { Definition } from './definition.ts'
 import type { Effect, EffectContext, EffectOptions, Execution, OnceOptions } from './effect.ts'
 import type { Engine } from './engine.ts'
 import { tell } from './engine.ts'
-import { closedError } from './errors.ts'
+import { closedError, optionError } from './errors.ts'
 import { idempotencyChannel } from './events.ts'
 import './failpoints.ts'
 import { createFlights } from './flights.ts'
@@ -104,7 +104,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   let open = true
 
   function take<T>(definition: Definition, input: unknown, signal: AbortSignal | undefined): Promise<Execution<T>> {
-    return guarded(() => flights.take(definition, input, signal) as Promise<Execution<T>>)
+    return flights.take(definition, input, signal) as Promise<Execution<T>>
   }
 
   /** Every public call: CLOSED after disposal, rejections instead of throws. */
@@ -117,7 +117,8 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     if (!open) throw closedError(CLOSED)
     const definition = resolveEffect(effect)
     engine.engine.definitions.set(definition.name, definition)
-    const run = (input: I, { signal }: CallOptions = {}): Promise<Execution<T>> => take<T>(definition, input, signal)
+    const run = (input: I, call?: CallOptions): Promise<Execution<T>> =>
+      guarded(() => take<T>(definition, input, signalOf(call)))
     return Object.assign(run, {
       effectIdOf: (key: string) => createSubject(engine.engine.store, definition.name, key).effectId,
     })
@@ -131,16 +132,20 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       run: (ctx: EffectContext) => T | Promise<T>,
       once: OnceOptions<T> = {},
     ): Promise<Execution<T>> {
-      return guarded(() => take<T>(onceDefinition(key, run, once), undefined, once.signal))
+      return guarded(() => take<T>(onceDefinition(key, run, once), undefined, signalOf(once)))
     },
-    inspect: (effect, key, call) => guarded(() => inspectRecord(engine.engine, effect, key, call)),
+    inspect: (effect, key, call) =>
+      guarded(() => inspectRecord(engine.engine, effect, key, { signal: signalOf(call) })),
     list: (list, call) => {
       if (!open) throw closedError(CLOSED)
-      return listRecords(engine.engine, list, call)
+      return listRecords(engine.engine, list, { signal: signalOf(call) })
     },
-    resolve: (effect, key, verdict, call) => guarded(() => resolveRecord(engine.engine, effect, key, verdict, call)),
-    confirm: (effect, key, evidence, call) => guarded(() => confirmRecord(engine.engine, effect, key, evidence, call)),
-    release: (effect, key, order, call) => guarded(() => releaseRecord(engine.engine, effect, key, order, call)),
+    resolve: (effect, key, verdict, call) =>
+      guarded(() => resolveRecord(engine.engine, effect, key, verdict, { signal: signalOf(call) })),
+    confirm: (effect, key, evidence, call) =>
+      guarded(() => confirmRecord(engine.engine, effect, key, evidence, { signal: signalOf(call) })),
+    release: (effect, key, order, call) =>
+      guarded(() => releaseRecord(engine.engine, effect, key, order, { signal: signalOf(call) })),
     startSweeper(sweeperOptions) {
       if (!open) throw closedError(CLOSED)
       const sweeper = startSweeper(engine.engine, sweeperOptions)
@@ -195,7 +200,19 @@ async function land(flights: Flights): Promise<void> {
   while (flights.size > 0) await flights.landing()
 }
 
+/** @throws `ERR_IDEMPOTENCY_OPTIONS` for what is no signal: found late, it would be thrown in the middle of a call */
+function signalOf(call: CallOptions | null | undefined): AbortSignal | undefined {
+  const signal = call?.signal ?? undefined
+  if (signal !== undefined && !(signal instanceof AbortSignal)) throw optionError('signal', 'is not an AbortSignal')
+  return signal
+}
+
+/** @throws `ERR_IDEMPOTENCY_OPTIONS` naming the field */
 function onceDefinition<T>(key: string, run: (ctx: EffectContext) => T | Promise<T>, once: OnceOptions<T>): Definition {
+  // Wrapped below, so `resolveEffect` would not see it.
+  if (typeof run !== 'function') throw optionError('run', 'is not a function')
+  if (typeof once !== 'object' || once === null) throw optionError('options', 'is not an object')
+  for (const name of ['key', 'run']) if (name in once) throw optionError(name, 'is an argument here, not an option')
   const { fingerprint, memo, signal: _signal, ...options } = once
   return resolveEffect<undefined, T>({
     name: 'default',

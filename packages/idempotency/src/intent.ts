@@ -43,7 +43,7 @@ export function subjectOf(store: Store, place: Place): Subject {
 
 /** The key as shown: the text itself where the part kept it, else `~` and its digest. */
 function shownKey(part: string): string {
-  return part.startsWith('~') ? part : decodeURIComponent(part)
+  return part.startsWith('~') || !part.includes('%') ? part : decodeURIComponent(part)
 }
 
 function callKey(definition: Definition, input: unknown): unknown {

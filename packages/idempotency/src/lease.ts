@@ -16,7 +16,7 @@ export interface Lease {
   /** Was it ever over while the effect ran? */
   readonly lost: boolean
   /** Renews if half of it has gone. */
-  renewIfOld(): Promise<void>
+  renewIfOld(): Promise<void> | undefined
   /** Renews every third of the lease, without keeping the process alive. */
   start(onLost: () => void): void
   stop(): void
@@ -59,6 +59,7 @@ export function createLease(engine: Engine, intent: Intent, attempt: Attempt, le
   }
 
   async function beat(): Promise<void> {
+    watchEnd()
     const renewed = await renew()
     if (stopped || taken) return
     if (renewed) watchEnd()
@@ -75,12 +76,12 @@ export function createLease(engine: Engine, intent: Intent, attempt: Attempt, le
     get lost() {
       return lost
     },
-    async renewIfOld() {
-      if (clock.monotonic() - fromMs >= leaseMs / 2) await renew()
+    renewIfOld() {
+      return clock.monotonic() - fromMs < leaseMs / 2 ? undefined : renew().then(() => undefined)
     },
+    // One timer is enough until the first beat, which comes long before the end.
     start(listener) {
       onLost = listener
-      watchEnd()
       schedule(untilThird())
     },
     stop() {
@@ -90,19 +91,29 @@ export function createLease(engine: Engine, intent: Intent, attempt: Attempt, le
   }
 }
 
-/** Two timers that are set anew again and again and never keep the process alive. */
-function createAlarms(clock: Clock): {
+interface Alarms {
   set(name: 'beat' | 'end', run: () => void, delayMs: number): void
   cancel(): void
-} {
-  const timers = new Map<string, { cancel(): void }>()
+}
+
+/** Two timers that are set anew again and again and never keep the process alive. */
+function createAlarms(clock: Clock): Alarms {
+  let beat: { cancel(): void } | undefined
+  let end: { cancel(): void } | undefined
   return {
     set(name, run, delayMs) {
-      timers.get(name)?.cancel()
-      timers.set(name, clock.setTimeout(run, Math.max(1, delayMs), { ref: false }))
+      const timer = clock.setTimeout(run, Math.max(1, delayMs), { ref: false })
+      if (name === 'beat') {
+        beat?.cancel()
+        beat = timer
+      } else {
+        end?.cancel()
+        end = timer
+      }
     },
     cancel() {
-      for (const timer of timers.values()) timer.cancel()
+      beat?.cancel()
+      end?.cancel()
     },
   }
 }

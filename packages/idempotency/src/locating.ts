@@ -18,7 +18,8 @@ export async function locate(
   key: string,
   signal: AbortSignal | undefined,
 ): Promise<Subject> {
-  if (!EFFECT.test(effect)) throw optionError('effect', 'must match [a-z][a-z0-9_.-]{0,47}')
+  if (typeof effect !== 'string' || !EFFECT.test(effect))
+    throw optionError('effect', 'must match [a-z][a-z0-9_.-]{0,47}')
   const subject = createSubject(engine.store, effect, key)
   if (!SHOWN_DIGEST.test(key)) return subject
   const shown = engine.store.tags.map(tag => ({ effect, part: key, tag }))

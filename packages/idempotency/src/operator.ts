@@ -13,7 +13,7 @@ import { check } from './options.ts'
 import { donePayload, failedPayload, openPayload } from './payload.ts'
 import type { Author } from './payload.ts'
 import { parseRecord } from './record.ts'
-import type { RecordView } from './record.ts'
+import type { ParsedRecord, RecordView } from './record.ts'
 import { storeError } from './reading.ts'
 import { shortDigest } from './sha256.ts'
 import { step, storeBudget } from './step.ts'
@@ -33,7 +33,11 @@ export interface CallOptions {
   signal?: AbortSignal | undefined
 }
 
-type Decision = Extract<DecideReply, { tag: 'OK' }>
+type Decision = Extract<DecideReply, { tag: 'OK' }> & {
+  readonly id: string
+  /** An earlier command of this call may have run. */
+  readonly resent: boolean
+}
 
 const ORDER = {
   by: z.string().trim().min(1).max(256),
@@ -132,10 +136,10 @@ async function decide(
     signal?.throwIfAborted()
     throw storeError(subject, decided)
   }
-  const { reply } = decided.answer
+  const { reply, sentAtMs } = decided.answer
   switch (reply.tag) {
     case 'OK':
-      return reply
+      return { ...reply, id: input.id, resent: decided.firstSentAtMs < sentAtMs }
     case 'REFUSED':
       throw refusedError(subject, input.kind, reply)
     case 'NONE':
@@ -163,16 +167,26 @@ function refusedError(
 function announce(
   engine: Engine,
   subject: Subject,
-  { how, ageMs, record }: Decision,
+  decision: Decision,
   type: 'resolved' | 'confirmed' | 'released',
   verdict: Verdict,
 ): RecordView {
+  const { how, record, nowMs } = decision
   const view = toView(subject, record)
   const parsed = parseRecord(record)
   if (!view || !parsed) throw formatError(subject)
-  if (how !== 'again') {
+  if (how !== 'again' || decidedBefore(decision, parsed, type)) {
+    const ageMs = how === 'again' ? Math.max(0, nowMs - parsed.leaseEndsAtMs) : decision.ageMs
     tell(engine, subject, parsed, type === 'released' ? { type, ageMs } : { type, verdict, ageMs })
     if (how === 'overturned') tell(engine, subject, parsed, { type: 'overturned', verdict })
   }
   return view
+}
+
+/**
+ * Whether it was this call that decided, by a command whose reply was lost: nobody has been told then. A person's verdict
+ * has an id of its own; evidence has the same id wherever it is seen, so it counts only if this call did send twice.
+ */
+function decidedBefore({ id, resent }: Decision, { verdict }: ParsedRecord, type: string): boolean {
+  return verdict === id && (type !== 'confirmed' || resent)
 }

@@ -40,7 +40,8 @@ export async function replayDone(
   payload: string,
 ): Promise<Settled> {
   const { body } = parsePayload(payload)
-  const decoded = await decodeBody(intent.definition, body)
+  const decoding = decodeBody(intent.definition, body)
+  const decoded = decoding instanceof Promise ? await decoding : decoding
   if (decoded.ok) {
     const grant = grantOf(intent, { fence, attempt })
     return { execution: { ...grant, value: decoded.value, status: 'replayed', recorded: true, source: by }, payload }
@@ -68,7 +69,7 @@ export function resultError(
 ): IdempotencyError {
   const what =
     phase === 'write'
-      ? 'it ran and is recorded as done; its value cannot be stored (see issues). The value is on this error'
+      ? 'it ran; its value cannot be stored (see issues), so replays will not have it. The value is on this error'
       : 'it ran; the stored value does not pass the schema (see issues). The value is on this error'
   return errorAbout(subject, 'ERR_IDEMPOTENCY_RESULT', what, { ...fields, phase, issues, value })
 }

@@ -87,6 +87,8 @@ export interface ParsedRecord {
   readonly attempt: number
   readonly settlesAtMs: number
   readonly mode: Mode
+  /** Token of the reconciler, or id of the verdict. */
+  readonly verdict: string
   readonly conflicts: number
   readonly source: ResultSource
   readonly fingerprint: string
@@ -95,13 +97,13 @@ export interface ParsedRecord {
 }
 
 const RECORD =
-  /^1\|([CDFNUR])\|([^|]*)\|(\d+)\|(\d+)\|(\d+)\|(\d+)\|([rcm])\|[^|]*\|\d+\|(\d+)\|([xrco])\|([^|]*)\|(\d+)\|(.*)$/s
+  /^1\|([CDFNUR])\|([^|]*)\|(\d+)\|(\d+)\|(\d+)\|(\d+)\|([rcm])\|([^|!]*)[^|]*\|\d+\|(\d+)\|([xrco])\|([^|]*)\|(\d+)\|(.*)$/s
 
 /** @returns undefined for a text that no known version of this package wrote */
 export function parseRecord(text: string): ParsedRecord | undefined {
   const match = RECORD.exec(text)
   if (!match) return undefined
-  const [, state, token, fence, lease, attempt, settle, mode, conflicts, by, fingerprint, born, payload] =
+  const [, state, token, fence, lease, attempt, settle, mode, verdict, conflicts, by, fingerprint, born, payload] =
     match as unknown as string[]
   return {
     state: stateOf(state as string),
@@ -111,6 +113,7 @@ export function parseRecord(text: string): ParsedRecord | undefined {
     attempt: Number(attempt),
     settlesAtMs: Number(settle),
     mode: modeOf(mode as string),
+    verdict: verdict as string,
     conflicts: Number(conflicts),
     source: sourceOf(by as string),
     fingerprint: fingerprint as string,

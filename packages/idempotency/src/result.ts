@@ -29,8 +29,8 @@ interface ResultRules {
 }
 
 /** Takes the way every replay will take: to JSON, back, through the schema. So executed and replayed values are equal. */
-export async function encodeResult(rules: ResultRules, value: unknown): Promise<Encoded> {
-  if (value === undefined) return encoded(await validate(rules.result, undefined), { kind: 'undefined' })
+export function encodeResult(rules: ResultRules, value: unknown): Encoded | Promise<Encoded> {
+  if (value === undefined) return encoded(rules.result, undefined, { kind: 'undefined' })
   const json = toJsonText(value)
   if ('notPlain' in json) {
     const { path, what } = json.notPlain
@@ -40,24 +40,26 @@ export async function encodeResult(rules: ResultRules, value: unknown): Promise<
       issues: [{ message: `${path} is ${what}, which JSON cannot carry` }],
     }
   }
-  const checked = await validate(rules.result, JSON.parse(json.text))
   const fits = Buffer.byteLength(json.text, 'utf8') <= rules.maxResultBytes
-  return encoded(checked, fits ? { kind: 'value', text: json.text } : { kind: 'too-large' })
+  return encoded(rules.result, JSON.parse(json.text), fits ? { kind: 'value', text: json.text } : { kind: 'too-large' })
 }
 
-function encoded(checked: Checked, body: Body): Encoded {
-  return checked.ok
-    ? { ok: true, body, value: checked.value }
-    : { ok: false, body: { kind: 'not-encodable' }, issues: checked.issues }
+function encoded(schema: StandardSchemaV1 | undefined, value: unknown, body: Body): Encoded | Promise<Encoded> {
+  if (schema === undefined) return { ok: true, body, value }
+  return validate(schema, value).then(checked =>
+    checked.ok
+      ? { ok: true, body, value: checked.value }
+      : { ok: false, body: { kind: 'not-encodable' }, issues: checked.issues },
+  )
 }
 
 /** Reads a kept value. */
-export async function decodeBody(rules: ResultRules, body: StoredBody): Promise<Decoded> {
+export function decodeBody(rules: ResultRules, body: StoredBody): Decoded | Promise<Decoded> {
   switch (body.kind) {
     case 'value':
-      return await validate(rules.result, body.value)
+      return decoded(rules.result, body.value)
     case 'undefined':
-      return await validate(rules.result, undefined)
+      return decoded(rules.result, undefined)
     case 'too-large':
       return { ok: false, notKept: true }
     case 'not-encodable':
@@ -66,8 +68,11 @@ export async function decodeBody(rules: ResultRules, body: StoredBody): Promise<
   return { ok: false, notEncodable: true }
 }
 
-async function validate(schema: StandardSchemaV1 | undefined, value: unknown): Promise<Checked> {
-  if (schema === undefined) return { ok: true, value }
+function decoded(schema: StandardSchemaV1 | undefined, value: unknown): Decoded | Promise<Decoded> {
+  return schema === undefined ? { ok: true, value } : validate(schema, value)
+}
+
+async function validate(schema: StandardSchemaV1, value: unknown): Promise<Checked> {
   try {
     const result = await schema['~standard'].validate(value)
     return result.issues ? { ok: false, issues: result.issues.map(toIssue) } : { ok: true, value: result.value }

@@ -7,7 +7,7 @@ import { expect, test } from 'vitest'
 
 import { collect, eventually, freshNamespace, instance, rejection } from './harness.ts'
 
-const COMMANDS = 'eval evalsha get set time zadd zincrby zrange zrangebyscore zrem zscore'
+const COMMANDS = 'eval evalsha get set time zadd zincrby zmscore zrange zrangebyscore zrem zscore'
 const CONNECTING = ['info', 'cluster', 'hello', 'client', 'ping']
 
 test('a user with the rights the README lists, on its own namespace alone, can do everything', async () => {

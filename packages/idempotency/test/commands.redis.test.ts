@@ -7,6 +7,7 @@ import { Redis as Redis5 } from 'ioredis5'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { instance, recordKeys } from './harness.ts'
+import { speaksResp3 } from './resp3.ts'
 
 let server: RedisServer
 let admin: Redis
@@ -37,8 +38,8 @@ async function received(work: () => Promise<unknown>): Promise<string[]> {
 }
 
 const CLIENTS: readonly { readonly name: string; readonly connect: () => RedisClient }[] = [
-  { name: 'ioredis 6, RESP2', connect: () => connectRedis(server.url, { protocol: 2 }) },
-  { name: 'ioredis 6, RESP3', connect: () => connectRedis(server.url, { protocol: 3 }) },
+  { name: 'connectRedis, RESP2', connect: () => connectRedis(server.url, { protocol: 2 }) },
+  ...(speaksResp3 ? [{ name: 'connectRedis, RESP3', connect: () => connectRedis(server.url, { protocol: 3 }) }] : []),
   { name: 'ioredis 5', connect: () => new Redis5(server.port, server.host) as unknown as RedisClient },
 ]
 

@@ -10,18 +10,21 @@ export async function askFor(io: CliIo, given: string | undefined, option: strin
   return text.trim()
 }
 
-/** Asks beside the output, so that this can go into a pipe. */
+/** Asks beside the output, so that this can go into a pipe. The end of the input is an empty answer. */
 async function ask({ stdin, stderr, signal }: CliIo, question: string): Promise<string> {
   const lines = createInterface({ input: stdin, output: stderr })
-  const gone = new AbortController()
-  lines.once('close', () => gone.abort())
+  const [ended, interrupted] = [new AbortController(), new AbortController()]
+  lines.once('close', () => ended.abort())
   // With a terminal in raw mode Ctrl-C comes as a character, not as a signal.
-  lines.once('SIGINT', () => gone.abort())
+  lines.once('SIGINT', () => interrupted.abort())
   try {
-    return await lines.question(question, { signal: AbortSignal.any([signal, gone.signal]) })
+    return await lines.question(question, {
+      signal: AbortSignal.any([signal, ended.signal, interrupted.signal]),
+    })
   } catch (error) {
-    if (!gone.signal.aborted) throw error
     stderr.write('\n')
+    if (interrupted.signal.aborted) throw new CliError(130, 'stopped; nothing was decided')
+    if (!ended.signal.aborted) throw error
     return ''
   } finally {
     lines.close()

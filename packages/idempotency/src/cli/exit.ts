@@ -1,7 +1,7 @@
 import { IdempotencyError } from '../errors.ts'
 
-/** 0 done, 1 not found or refused, 2 usage, 3 store unreachable or outcome unknown; 130 stopped by a signal. */
-export type ExitCode = 0 | 1 | 2 | 3 | 130
+/** 0 done, 1 not found or refused, 2 usage, 3 store unreachable or outcome unknown; 130 stopped by Ctrl-C, 143 by SIGTERM. */
+export type ExitCode = 0 | 1 | 2 | 3 | 130 | 143
 
 /** Ends a command with one line. */
 export class CliError extends Error {

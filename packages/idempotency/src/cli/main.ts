@@ -9,7 +9,7 @@ process.stdout.on('error', (error: NodeJS.ErrnoException) => {
   stopped.abort('EPIPE')
 })
 
-process.exitCode = await runCli(process.argv.slice(2), {
+const exitCode = await runCli(process.argv.slice(2), {
   stdin: process.stdin,
   stdout: process.stdout,
   stderr: process.stderr,
@@ -17,3 +17,5 @@ process.exitCode = await runCli(process.argv.slice(2), {
   redisUrl: process.env['REDIS_URL'],
   signal: stopped.signal,
 })
+// Everything is printed. A server that hangs would hold its socket, and so this process, for seconds more.
+process.exit(exitCode)

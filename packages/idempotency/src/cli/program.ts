@@ -8,7 +8,7 @@ import type { Known, Order } from '../operator.ts'
 import { STATE_LETTERS } from '../record.ts'
 import type { RecordState, RecordView } from '../record.ts'
 import { askFor } from './ask.ts'
-import { CliError } from './exit.ts'
+import { CliError, oneLine } from './exit.ts'
 import type { CliIo } from './io.ts'
 import { detailsOf, tableOf } from './render.ts'
 import { withIdempotency } from './session.ts'
@@ -36,7 +36,10 @@ export function createProgram(name: string, io: CliIo): Command {
     .option('--redis <url>', 'redis://, rediss://, redis+sentinel:// or redis+cluster:// (default: REDIS_URL)')
     .option('--namespace <ns>', 'the namespace the application uses')
     .option('--json', 'print one JSON object per line instead of a table')
-    .addHelpText('after', '\nExit codes: 0 done, 1 not found or refused, 2 usage, 3 store unreachable or unknown.')
+    .addHelpText(
+      'after',
+      '\nExit codes: 0 done, 1 not found or refused, 2 usage,\n  3 store unreachable or outcome unknown, 130 stopped by Ctrl-C, 143 by SIGTERM.',
+    )
   addReading(program, io)
   addDeciding(program, io)
   for (const command of [program, ...program.commands]) {
@@ -46,7 +49,7 @@ export function createProgram(name: string, io: CliIo): Command {
       .configureOutput({
         writeOut: text => void io.stdout.write(text),
         writeErr: text => void io.stderr.write(text),
-        outputError: (text, write) => write(`${name}: ${text.replace(/^error: /, '')}`),
+        outputError: (text, write) => write(`${name}: ${oneLine(text.replace(/^error: /, ''))}\n`),
       })
   }
   return program

@@ -25,5 +25,5 @@ export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCo
 function stopped({ signal, stderr }: CliIo): ExitCode {
   if (signal.reason === 'EPIPE') return 0
   stderr.write(`${NAME}: stopped; a command already sent may still take effect\n`)
-  return 130
+  return signal.reason === 'SIGTERM' ? 143 : 130
 }

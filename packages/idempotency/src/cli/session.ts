@@ -2,7 +2,7 @@ import { connectRedis, whenReady } from '@safety/redis-core'
 
 import { createIdempotency } from '../idempotency.ts'
 import type { Idempotency } from '../idempotency.ts'
-import { CliError } from './exit.ts'
+import { CliError, oneLine } from './exit.ts'
 import type { CliIo } from './io.ts'
 
 export interface StoreOptions {
@@ -35,9 +35,18 @@ export async function withIdempotency<R>(
       storeTimeoutMs: COMMAND_MS,
       storeBudgetMs: COMMAND_MS,
     })
-    await whenReady(redis, { timeoutMs: CONNECT_MS, signal })
+    await whenReady(redis, { timeoutMs: CONNECT_MS, signal }).catch((error: Error) => {
+      if (signal.aborted) throw error
+      throw unreachable(error)
+    })
     return await work(idem, signal)
   } finally {
     redis.disconnect()
   }
+}
+
+/** The connection's own word sends people to the right place: a port, a password, a certificate. */
+function unreachable(error: Error): CliError {
+  const { message } = error.cause instanceof Error ? error.cause : error
+  return new CliError(3, `cannot reach Redis: ${oneLine(message)}. Check --redis or REDIS_URL`)
 }

@@ -17,8 +17,13 @@ export interface Before {
 
 export interface BucketWatch {
   before(tag: string): Before
-  /** Reads clock and counter off a reply; tells of a loss and marks the bucket before the reply is used. */
-  after<R extends Head<string>>(place: Place, before: Before, reply: R): Promise<Omit<Answer<R>, 'replicas'>>
+  /** Reads clock and counter off a reply; tells of a loss and, which takes a while, marks the bucket before the reply is used. */
+  after<R extends Head<string>>(
+    place: Place,
+    before: Before,
+    reply: R,
+    replicas: number | undefined,
+  ): Answer<R> | Promise<Answer<R>>
   /** Server time after which a claim sent now must not run, as its caller has left by then; 0 while the server's clock is not known. */
   serverDeadline(tag: string, timeoutMs: number): number
   /** Since this process itself noticed a loss; -1 if it never did. */
@@ -67,9 +72,14 @@ export function createBucketWatch(options: {
     }
   }
 
+  async function marked(tag: string, state: BucketState): Promise<void> {
+    state.marking ??= setMark(tag, state)
+    state.marked = await state.marking
+  }
+
   return {
     before: tag => ({ mark: detector.mark(tag), sentAtMs: clock.monotonic() }),
-    async after(place, { mark: seen, sentAtMs }, reply) {
+    after(place, { mark: seen, sentAtMs }, reply, replicas) {
       const { tag } = place
       const receivedAtMs = clock.monotonic()
       serverClock.read(tag, reply.nowMs, { sentAtMs, receivedAtMs })
@@ -81,11 +91,9 @@ export function createBucketWatch(options: {
         state.marked = false
         onLoss(place, { fromMs: state.firstContactMs, toMs: reply.nowMs })
       }
-      if (state.lostAtMs !== undefined && !state.marked && reply.counter > 0) {
-        state.marking ??= setMark(tag, state)
-        state.marked = await state.marking
-      }
-      return { reply, sentAtMs, receivedAtMs, jumpedAtMs: serverClock.jumpedAtMs(tag) }
+      const answer = { reply, sentAtMs, receivedAtMs, replicas, jumpedAtMs: serverClock.jumpedAtMs(tag) }
+      if (state.lostAtMs === undefined || state.marked || reply.counter === 0) return answer
+      return marked(tag, state).then(() => answer)
     },
     serverDeadline(tag, timeoutMs) {
       const nowMs = serverClock.latest(tag, clock.monotonic())

@@ -1,9 +1,9 @@
 import { defineScript } from '@safety/redis-core'
 import type { ReplyReader, Script } from '@safety/redis-core'
 
-import { modeOf, sourceOf, stateOf } from '../record.ts'
+import { modeOf, parseRecord, stateOf } from '../record.ts'
 import type { ClaimReply } from '../store.ts'
-import { because, int, RAISE, READ_RECORD, stricter, WRITE_RECORD } from './record-lua.ts'
+import { because, GET_RECORD, int, RAISE, READ_FIELDS, stricter, WRITE_RECORD } from './record-lua.ts'
 import { readHead } from './reply.ts'
 
 const ARGS = {
@@ -18,6 +18,29 @@ const ARGS = {
   notAfter: 'integer',
 } as const
 
+/** The usual first call, on the shortest way: nothing is stored. Writes what `WRITE_RECORD` would, in its order. */
+const FRESH = `
+if not stored then
+  local marks = redis.call('ZMSCORE', bucket, '#', '!')
+  local counter = marks[1] and marks[1] + 4096 or 4097 + us % 4095
+  local text = string.format('1|C|%s|%.0f|%s|1|%.0f|%s|-|0|0|x|%s|%.0f|', token, us, due, due + settleMs, mode, fp, now)
+    .. (memo == '' and '{}' or '{"m":' .. memo .. '}')
+  redis.call('ZADD', bucket, ${int('counter')}, '#', due, member)
+  if mode == 'r' then redis.call('SET', record, text, 'PX', leaseMs + keepMs)
+  else redis.call('SET', record, text) end
+  return { 'OWN', now, counter, us, 1, 'fresh', marks[2] and math.max(0, now - marks[2]) or -1, mode }
+end
+`
+
+/** The usual later call, on the shortest way: it is final, and the record goes back as it is. */
+const REPLAY = `
+local final, itsFp = string.match(stored, '^1|([DF])|[^|]*|%d+|%d+|%d+|%d+|[rcm]|[^|]*|%d+|%d+|[xrco]|([^|]*)|%d+|')
+if final then
+  if fp ~= '-' and itsFp ~= '-' and itsFp ~= fp then return { 'MISMATCH', now, 0, final } end
+  return { final, now, 0, stored }
+end
+`
+
 /**
  * Asks for the right to execute. A token is granted once: sent again while it holds, it gets the same fence; sent after
  * it ended, ENDED; sent after its caller gave up, LATE. A lapse is recorded, never taken over, unless every side says `repeat`.
@@ -27,24 +50,23 @@ export const claimScript: Script<readonly ['record', 'bucket'], typeof ARGS, Cla
   keys: ['record', 'bucket'],
   args: ARGS,
   reply: readClaim,
-  lua: `${READ_RECORD}
+  lua: `${GET_RECORD}
 if notAfter > 0 and now > notAfter then return { 'LATE', now, 0 } end
-if stored and rState ~= 'N' and fp ~= '-' and rFp ~= '-' and rFp ~= fp then return { 'MISMATCH', now, 0, rState } end
-local strict, how, due = mode, 'fresh', nil
-if stored then
-  if rState == 'D' or rState == 'F' then return { rState, now, 0, rFence, rAttempt, rBy, rPayload } end
-  strict = ${stricter('rMode', 'mode')}
-  if rToken == token then
-    if rState ~= 'C' then return { 'ENDED', now, 0, rState } end
-    how = 'again'
-  elseif rState == 'C' and now < tonumber(rLease) then return { 'BUSY', now, 0, rLease - now }
-  elseif rState == 'C' and strict ~= 'r' then
-    rState, rMode, how, due = 'U', strict, 'lapsed', nowText
-    ${because('lapsed')}
-  elseif rState == 'U' or rState == 'R' then
-    return { 'U', now, 0, rFence, math.max(0, rSettle - now), rAttempt, strict, rPayload }
-  else how = rState == 'N' and 'retry' or 'takeover' end
-end
+local due = ${int('now + leaseMs')}
+${FRESH}
+${REPLAY}
+${READ_FIELDS}
+if rState ~= 'N' and fp ~= '-' and rFp ~= '-' and rFp ~= fp then return { 'MISMATCH', now, 0, rState } end
+local strict, how = ${stricter('rMode', 'mode')}, 'again'
+if rToken == token then
+  if rState ~= 'C' then return { 'ENDED', now, 0, rState } end
+elseif rState == 'C' and now < tonumber(rLease) then return { 'BUSY', now, 0, rLease - now }
+elseif rState == 'C' and strict ~= 'r' then
+  rState, rMode, how, due = 'U', strict, 'lapsed', nowText
+  ${because('lapsed')}
+elseif rState == 'U' or rState == 'R' then
+  return { 'U', now, 0, rFence, math.max(0, rSettle - now), rAttempt, strict, rPayload }
+else how = rState == 'N' and 'retry' or 'takeover' end
 local lost = redis.call('ZSCORE', bucket, '!')
 local lossAgeMs = lost and math.max(0, now - lost) or -1
 if how == 'again' then
@@ -52,13 +74,9 @@ if how == 'again' then
   return { 'OWN', now, counter, rFence, rAttempt, how, lossAgeMs, rMode }
 end
 if how ~= 'lapsed' then
-  due = ${int('now + leaseMs')}
-  local last = tonumber(rFence or 0)
-  rFence = last < us and usText or ${int('last + 1')}
-  rAttempt = rAttempt and ${int('rAttempt + 1')} or '1'
+  rFence, rAttempt = ${int('math.max(us, rFence + 1)')}, ${int('rAttempt + 1')}
   rState, rToken, rMode, rVerdict, rUntil, rBy, rFp = 'C', token, strict, '-', '0', 'x', fp
-  rLease, rSettle = due, settleMs == 0 and due or ${int('now + leaseMs + settleMs')}
-  rConflicts, rBorn = rConflicts or '0', rBorn or nowText
+  rLease, rSettle = due, ${int('now + leaseMs + settleMs')}
   rPayload = memo == '' and '{}' or '{"m":' .. memo .. '}'
 end
 ${WRITE_RECORD}
@@ -85,16 +103,12 @@ function readClaim(reply: ReplyReader): ClaimReply {
         mode: modeOf(reply.text()),
       }
     case 'D':
-    case 'F':
-      return {
-        tag,
-        nowMs,
-        counter,
-        fence: reply.integer(),
-        attempt: reply.integer(),
-        by: sourceOf(reply.text()),
-        payload: reply.text(),
-      }
+    case 'F': {
+      const record = parseRecord(reply.text())
+      if (record === undefined) throw new RangeError('a record this version does not know')
+      const { fence, attempt, source: by, payload } = record
+      return { tag, nowMs, counter, fence, attempt, by, payload }
+    }
     case 'U':
       return {
         tag,

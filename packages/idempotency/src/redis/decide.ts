@@ -3,7 +3,7 @@ import type { ReplyReader, Script } from '@safety/redis-core'
 
 import { stateOf } from '../record.ts'
 import type { DecideReply } from '../store.ts'
-import { READ_RECORD, WRITE_RECORD } from './record-lua.ts'
+import { int, READ_RECORD, WRITE_RECORD } from './record-lua.ts'
 import { readHead } from './reply.ts'
 
 const ARGS = {
@@ -30,7 +30,7 @@ local how, due = 'first', nowText
 if not stored then
   if kind ~= 'confirm' then return { 'NONE', now, 0 } end
   how = 'created'
-  rToken, rFence, rAttempt, rMode, rVerdict, rUntil, rConflicts, rFp = '-', usText, '0', 'm', '-', '0', '0', '-'
+  rToken, rFence, rAttempt, rMode, rVerdict, rUntil, rConflicts, rFp = '-', ${int('us')}, '0', 'm', '-', '0', '0', '-'
   rLease, rSettle, rBorn = nowText, nowText, nowText
 else
   local final = rState == 'D' or rState == 'F'

@@ -3,7 +3,7 @@ import type { ReplyReader, Script } from '@safety/redis-core'
 
 import { sourceOf, stateOf } from '../record.ts'
 import type { FinishReply } from '../store.ts'
-import { int, RAISE, READ_RECORD, REWRITE_RECORD, WRITE_RECORD } from './record-lua.ts'
+import { GET_RECORD, int, RAISE, READ_FIELDS, REWRITE_RECORD, WRITE_RECORD } from './record-lua.ts'
 import { readHead } from './reply.ts'
 
 const ARGS = {
@@ -21,6 +21,23 @@ const ARGS = {
 } as const
 
 /**
+ * The usual end, on the shortest way: the claim is the own one and nobody else was there. Of its text only state and
+ * payload change. Writes what `WRITE_RECORD` would, in its order.
+ */
+const OWN_CLAIM = `
+local own = token .. '|' .. fence .. '|'
+if stored and to ~= 'U' and string.sub(stored, 1, 4 + #own) == '1|C|' .. own then
+  local lease, rest = string.match(stored, '^(%d+)(|%d+|%d+|[rcm]|%-|%d+|%d+|x|[^|]*|%d+|)', 5 + #own)
+  if lease then
+    ${RAISE}
+    redis.call('SET', record, '1|' .. to .. '|' .. own .. lease .. rest .. payload, 'PX', keepMs)
+    redis.call('ZREM', bucket, member)
+    return { 'OK', now, counter, now < tonumber(lease) and 'first' or 'late' }
+  end
+end
+`
+
+/**
  * Records how the own attempt ended. `settled` is how long ago the settle time of a doubt began; -1 counts it from the
  * end of the lease. An outcome of a claim that was taken over changes nothing but the count of conflicts; its token is
  * noted, so that a repeat is not counted twice.
@@ -30,7 +47,9 @@ export const finishScript: Script<readonly ['record', 'bucket'], typeof ARGS, Fi
   keys: ['record', 'bucket'],
   args: ARGS,
   reply: readFinish,
-  lua: `${READ_RECORD}
+  lua: `${GET_RECORD}
+${OWN_CLAIM}
+${READ_FIELDS}
 local how, due, again, superseded = 'recreated', nowText, false, false
 if not stored then
   rState, rToken, rFence, rAttempt, rMode, rUntil, rConflicts = 'C', token, fence, ${int('attempt')}, mode, '0', '0'

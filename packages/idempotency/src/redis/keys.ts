@@ -35,6 +35,8 @@ const BUCKET_NAME = 'open'
 /** Keys under one namespace: records `<ns>:{hh}:<effect>:<part>`, buckets `<ns>:{hh}:open`. */
 export function createKeyLayout(namespace: string): KeyLayout {
   const keys = keyspace(namespace)
+  const buckets = new Map(ALL_TAGS.map(tag => [tag, keys.tagged(tag, BUCKET_NAME)]))
+  const bucketOf = (tag: string): string => buckets.get(tag) ?? keys.tagged(tag, BUCKET_NAME)
   const memberOf = (place: Place): string => `${place.effect}:${place.part}`
   const memberPlace = (tag: string, member: string): Place | undefined => {
     const match = MEMBER.exec(member)
@@ -43,12 +45,11 @@ export function createKeyLayout(namespace: string): KeyLayout {
   return {
     namespace,
     place: (effect, key) => ({ effect, part: keys.part(key), tag: tagOf(effect, key) }),
-    keysOf: place => ({
-      record: `${namespace}:{${place.tag}}:${memberOf(place)}`,
-      bucket: keys.tagged(place.tag, BUCKET_NAME),
-      member: memberOf(place),
-    }),
-    bucket: tag => keys.tagged(tag, BUCKET_NAME),
+    keysOf(place) {
+      const member = memberOf(place)
+      return { record: `${namespace}:{${place.tag}}:${member}`, bucket: bucketOf(place.tag), member }
+    },
+    bucket: bucketOf,
     memberPlace,
     recordPlace(redisKey) {
       const head = `${namespace}:{`

@@ -1,18 +1,27 @@
 // The Lua every script on a record is composed of. It is text, not functions: a closure costs a script as much as a read.
 
+/** Server time as `us` and `now` (microseconds, milliseconds), both exact: they stay below 2^53 until the year 2255. */
+const SERVER_TIME = `
+local time = redis.call('TIME')
+local us = time[1] * 1000000 + time[2]
+local now = (us - us % 1000) / 1000
+`
+
 /**
- * In front of every script that has a record: server time as `us` and `now`, in numbers and texts, the stored text, and its
- * fields as texts (`rState` is nil when there is no record). Nothing is written before this is through, so that a wrong type
- * leaves nothing behind.
+ * In front of every script that has a record: server time, and the stored text. Nothing is written before this is
+ * through, so that a wrong type leaves nothing behind.
+ */
+export const GET_RECORD: string = `${SERVER_TIME}
+local stored = redis.call('GET', record)
+`
+
+/**
+ * Behind `GET_RECORD`: the fields of the stored text as texts (`rState` is nil when there is no record), and `now` as text.
  *
  * `rVerdict` is the token of the reconciler or the id of the verdict, and behind a `!` the token last counted as conflict.
  */
-export const READ_RECORD = `
-local time = redis.call('TIME')
-local micros = string.format('%06d', time[2])
-local usText, nowText = time[1] .. micros, time[1] .. string.sub(micros, 1, 3)
-local us, now = tonumber(usText), tonumber(nowText)
-local stored = redis.call('GET', record)
+export const READ_FIELDS = `
+local nowText = string.format('%.0f', now)
 local rState, rToken, rFence, rLease, rAttempt, rSettle, rMode, rVerdict, rUntil, rConflicts, rBy, rFp, rBorn, rPayload
 if stored then
   rState, rToken, rFence, rLease, rAttempt, rSettle, rMode, rVerdict, rUntil, rConflicts, rBy, rFp, rBorn, rPayload =
@@ -20,6 +29,9 @@ if stored then
   if not rState then return { 'FORMAT', now, 0 } end
 end
 `
+
+/** Both in one, for scripts that have no shorter way. */
+export const READ_RECORD: string = GET_RECORD + READ_FIELDS
 
 /** Raises the bucket's counter `#`, as `counter`; the script that creates it draws its nonce from TIME. */
 export const RAISE = `

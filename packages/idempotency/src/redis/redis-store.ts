@@ -3,7 +3,7 @@ import type { Clock, RedisClient, RunOptions, Script, ScriptArgs, ScriptInput } 
 
 import { effectIdOf } from '../effect-id.ts'
 import { MODE_LETTERS } from '../record.ts'
-import type { Answer, ClaimInput, ClaimReply, Head, Place, SendOptions, Store } from '../store.ts'
+import type { Answer, ClaimReply, Head, Place, SendOptions, Store } from '../store.ts'
 import { abandonScript } from './abandon.ts'
 import { createBucketWatch } from './bucket-watch.ts'
 import type { BucketWatch, LossNotice } from './bucket-watch.ts'
@@ -36,11 +36,10 @@ export interface RedisStoreOptions {
 const PAGE = 500
 
 type Keys = readonly ['record', 'bucket']
-type WithoutMember<A extends ScriptArgs> = Omit<ScriptInput<Keys, A>['args'], 'member'>
 type Send = <A extends ScriptArgs, R extends Head<string>>(
   script: Script<Keys, A, R>,
   place: Place,
-  args: WithoutMember<A>,
+  args: (member: string) => ScriptInput<Keys, A>['args'],
   options: SendOptions,
 ) => Promise<Answer<R>>
 
@@ -60,20 +59,20 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     },
   })
 
-  const send: Send = async (script, place, args, sendOptions) => {
-    const { record, bucket, member } = layout.keysOf(place)
-    const input = { keys: { record, bucket }, args: { member, ...args } } as ScriptInput<Keys, typeof script.args>
+  const send: Send = (script, place, args, sendOptions) => {
+    const keys = layout.keysOf(place)
+    const input = { keys, args: args(keys.member) }
     const before = watch.before(place.tag)
     const run = runOptions(clock, sendOptions)
     const { durability } = sendOptions
     if (durability === undefined) {
-      const reply = await runScript(redis, script, input, run)
-      return { ...(await watch.after(place, before, reply)), replicas: undefined }
+      return runScript(redis, script, input, run).then(reply => watch.after(place, before, reply, undefined))
     }
     const client = durable.for(script.name, durability.timeoutMs)
     const wait = { ...run, replicas: durability.replicas, waitMs: durability.timeoutMs }
-    const { value, replicas } = await runScriptDurably(client, script, input, wait)
-    return { ...(await watch.after(place, before, value)), replicas }
+    return runScriptDurably(client, script, input, wait).then(({ value, replicas }) =>
+      watch.after(place, before, value, replicas),
+    )
   }
 
   return {
@@ -93,31 +92,80 @@ function executorSide(
   storeTimeoutMs: number,
 ): Pick<Store, 'claim' | 'renew' | 'finish' | 'abandon'> {
   return {
-    async claim(place, input, options) {
+    claim(place, input, options) {
       const notAfter = watch.serverDeadline(place.tag, Math.min(storeTimeoutMs, options.deadlineMs))
-      const answer = await send(claimScript, place, { ...claimArgs(input), notAfter }, options)
-      return withLoss(answer, watch.lossAgeMs(place.tag))
+      const args = (member: string): ScriptInput<Keys, typeof claimScript.args>['args'] => ({
+        member,
+        token: input.token,
+        fp: input.fingerprint,
+        mode: MODE_LETTERS[input.mode],
+        memo: input.memoText,
+        leaseMs: input.leaseMs,
+        keepMs: String(input.keepMs),
+        settleMs: input.settleMs,
+        notAfter,
+      })
+      return send(claimScript, place, args, options).then(answer => withLoss(answer, watch.lossAgeMs(place.tag)))
     },
-    renew: (place, input, options) =>
-      send(renewScript, place, { ...claimArgs(input), fence: String(input.fence), attempt: input.attempt }, options),
+    renew(place, input, options) {
+      const args = (member: string): ScriptInput<Keys, typeof renewScript.args>['args'] => ({
+        member,
+        token: input.token,
+        fence: String(input.fence),
+        fp: input.fingerprint,
+        mode: MODE_LETTERS[input.mode],
+        memo: input.memoText,
+        attempt: input.attempt,
+        leaseMs: input.leaseMs,
+        keepMs: String(input.keepMs),
+        settleMs: input.settleMs,
+      })
+      return send(renewScript, place, args, options)
+    },
     finish(place, input, options) {
-      const { token, fence, fingerprint: fp, to, payload, attempt, settleMs, settledMs: settled } = input
-      const texts = { token, fence: String(fence), fp, mode: MODE_LETTERS[input.mode], to, payload }
-      return send(finishScript, place, { ...texts, attempt, keepMs: String(input.keepMs), settleMs, settled }, options)
+      const args = (member: string): ScriptInput<Keys, typeof finishScript.args>['args'] => ({
+        member,
+        token: input.token,
+        fence: String(input.fence),
+        fp: input.fingerprint,
+        mode: MODE_LETTERS[input.mode],
+        to: input.to,
+        payload: input.payload,
+        attempt: input.attempt,
+        keepMs: String(input.keepMs),
+        settleMs: input.settleMs,
+        settled: input.settledMs,
+      })
+      return send(finishScript, place, args, options)
     },
     abandon: (place, { token, mode, keepMs }, options) =>
-      send(abandonScript, place, { token, mode: MODE_LETTERS[mode], keepMs: String(keepMs) }, options),
+      send(
+        abandonScript,
+        place,
+        member => ({ member, token, mode: MODE_LETTERS[mode], keepMs: String(keepMs) }),
+        options,
+      ),
   }
 }
 
 function reconcilerSide(send: Send): Pick<Store, 'reconcile' | 'resolve' | 'decide'> {
   return {
     reconcile: (place, { keepMs, ...input }, options) =>
-      send(reconcileScript, place, { ...input, keepMs: String(keepMs) }, options),
+      send(reconcileScript, place, member => ({ member, ...input, keepMs: String(keepMs) }), options),
     resolve: (place, { fence, keepMs, ...input }, options) =>
-      send(resolveScript, place, { ...input, fence: String(fence), keepMs: String(keepMs) }, options),
+      send(
+        resolveScript,
+        place,
+        member => ({ member, ...input, fence: String(fence), keepMs: String(keepMs) }),
+        options,
+      ),
     decide: (place, { force, keepMs, ...input }, options) =>
-      send(decideScript, place, { ...input, force: force ? 1 : 0, keepMs: String(keepMs) }, options),
+      send(
+        decideScript,
+        place,
+        member => ({ member, ...input, force: force ? 1 : 0, keepMs: String(keepMs) }),
+        options,
+      ),
   }
 }
 
@@ -150,18 +198,6 @@ function readingSide(
 
 function runOptions(clock: Clock, { deadlineMs, signal }: SendOptions): RunOptions {
   return { deadlineMs: Math.max(1, deadlineMs), clock, ...(signal ? { signal } : {}) }
-}
-
-function claimArgs({ token, fingerprint, mode, memoText, leaseMs, keepMs, settleMs }: ClaimInput): {
-  token: string
-  fp: string
-  mode: string
-  memo: string
-  leaseMs: number
-  keepMs: string
-  settleMs: number
-} {
-  return { token, fp: fingerprint, mode: MODE_LETTERS[mode], memo: memoText, leaseMs, keepMs: String(keepMs), settleMs }
 }
 
 /** A loss this process noticed itself counts even if the mark for the others could not be set. */
