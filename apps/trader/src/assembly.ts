@@ -5,9 +5,10 @@ import { rulesIn, type SymbolRules } from './exchange/filters.ts'
 import { connectExchange, type ExchangeAddress, type ExchangeLink } from './exchange/link.ts'
 import { createOrderEvents, type OrderEvents } from './exchange/order-events.ts'
 import { createUserStream, type UserStream } from './exchange/user-stream.ts'
-import { measure, noticeOf } from './measure.ts'
+import { breakerNews, checksNews, measure, noticeOf } from './measure.ts'
 import type { TraderMetrics } from './observe/trader-metrics.ts'
 import { createAdopter, type Adopter } from './orders/adopt.ts'
+import { NotCancelledError } from './orders/errors.ts'
 import { createExecutor } from './orders/executor.ts'
 import { createJournal, type Journal } from './orders/journal.ts'
 import { createLookup } from './orders/lookup.ts'
@@ -15,8 +16,16 @@ import { createPlacing, type Placing } from './orders/placing.ts'
 import { createResolver, type Resolver } from './orders/resolver.ts'
 import { createReconciler, type Reconciler } from './reconcile.ts'
 import { bookKeys, type BookKeys } from './redis/keys.ts'
-import { detailOf, type Report } from './report.ts'
-import { connectStore, createSafety, type Safety } from './safety.ts'
+import { detailOf, type Report, type TraderEvent } from './report.ts'
+import {
+  checkStore,
+  connectStore,
+  createSafety,
+  createStoreGuards,
+  unsafeReport,
+  type Safety,
+  type StoreGuards,
+} from './safety.ts'
 import { StartError } from './start-error.ts'
 import { createDesk, type Desk } from './strategy/desk.ts'
 import { createUpkeep, type Upkeep } from './upkeep.ts'
@@ -41,6 +50,7 @@ export interface Parts {
   readonly journal: Journal
   readonly link: ExchangeLink
   readonly adopter: Adopter
+  readonly guards: StoreGuards
   readonly safety: Safety
   readonly placing: Placing
   readonly resolver: Resolver
@@ -71,13 +81,61 @@ async function openStore(options: TraderOptions, signal: AbortSignal): Promise<R
   }
 }
 
+/**
+ * Refuses a Redis that cannot keep what trading relies on; in paper mode it says so and goes on.
+ *
+ * @throws StartError 3
+ */
+async function insistOnStore(
+  { config }: TraderOptions,
+  redis: RedisClient,
+  namespace: string,
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
+  const needs = { mode: config.mode, leaseMs: config.leaseMs, namespace }
+  const found = await checkStore(redis, needs, { waitMs: redisPatienceMs, signal }).catch((error: unknown) => {
+    signal.throwIfAborted()
+    const findings = unsafeReport(error)
+    if (findings === undefined) throw new StartError(3, `Redis cannot be checked: ${detailOf(error)}`, { cause: error })
+    throw new StartError(3, `Redis is not safe for orders\n${findings}`, { cause: error })
+  })
+  const { level, summary } = found
+  if (level === 'fail') report({ type: 'alert', alert: 'RedisUnsafe', detail: summary.sentence })
+  else report({ type: 'notice', notice: 'redis-checks', detail: summary.sentence })
+}
+
+function openGuards(options: TraderOptions, redis: RedisClient, namespace: string, report: Report): StoreGuards {
+  const tell = (news: TraderEvent | undefined): void => {
+    if (news !== undefined) report(news)
+  }
+  return createStoreGuards({
+    redis,
+    namespace,
+    config: options.config,
+    onBreaker: event => tell(breakerNews(event)),
+    onChecks: event => tell(checksNews(event)),
+  })
+}
+
+async function cancelOrder(api: ExchangeLink['api'], symbol: string, id: string): Promise<void> {
+  const answer = await api.cancel(symbol, id)
+  if (answer.ok) return
+  const { class: kind, reason } = answer.outcome
+  throw new NotCancelledError(kind === 'UNKNOWN' || kind === 'CANCEL_UNKNOWN' ? 'unknown' : 'not-run', reason)
+}
+
 /** The guarded way from an intent to an order and back to knowing what became of it. */
 function createOrderPath(
   options: TraderOptions,
-  base: Pick<Parts, 'redis' | 'keys' | 'journal' | 'link' | 'rules'> & { report: Report; onUnwritten: () => void },
+  base: Pick<Parts, 'redis' | 'keys' | 'journal' | 'link' | 'rules'> & {
+    guards: StoreGuards
+    report: Report
+    onUnwritten: () => void
+  },
 ): Pick<Parts, 'adopter' | 'safety' | 'placing' | 'resolver'> {
   const { config, worker, clock } = options
-  const { journal, link, report, rules } = base
+  const { journal, link, report, rules, guards } = base
   const { api, clockSync } = link
   const adopter = createAdopter({
     journal,
@@ -90,6 +148,7 @@ function createOrderPath(
     journal,
     api,
     adopter,
+    orders: guards.orders,
     clockSync,
     clock,
     config,
@@ -102,8 +161,10 @@ function createOrderPath(
     redis: base.redis,
     namespace: base.keys.namespace,
     config,
+    guards,
     place: (intent, attempt) => executor.run(intent, attempt),
     lookup,
+    cancel: (symbol, id) => cancelOrder(api, symbol, id),
     onEvent(event) {
       const notice = noticeOf(event)
       if (notice !== undefined) report({ type: 'notice', notice, detail: `attempt ${event.attempt}` })
@@ -115,6 +176,7 @@ function createOrderPath(
     api,
     adopter,
     place: intent => placing.place(intent),
+    cancel: (symbol, id) => safety.cancel(symbol, id),
     clockSync,
     clock,
     config,
@@ -157,13 +219,18 @@ export async function assemble(options: TraderOptions, metrics: TraderMetrics, s
   const report = reporting(options, metrics)
   const keys = bookKeys(config.book)
   const redis = await openStore(options, signal)
+  let guards: StoreGuards | undefined
   try {
+    await insistOnStore(options, redis, keys.namespace, report, signal)
+    const opened = openGuards(options, redis, keys.namespace, report)
+    guards = opened
+    await opened.watched
     const journal = createJournal(redis, keys)
-    const link = connectExchange({ redis, keys, address, config, clock, report })
+    const link = connectExchange({ redis, keys, address, config, reads: opened.reads, clock, report })
     const rules = await bringUp(link, config, { clock, signal })
     const { api, clockSync } = link
     const onUnwritten = (): void => upkeep.soon('unwritten')
-    const path = createOrderPath(options, { redis, keys, journal, link, rules, report, onUnwritten })
+    const path = createOrderPath(options, { redis, keys, journal, link, rules, guards: opened, report, onUnwritten })
     const { adopter, resolver } = path
     const onDrift = (drift: Readonly<Record<string, string>>): void => {
       for (const asset of Object.keys(drift)) metrics.drift(asset, drift[asset] ?? '0')
@@ -195,11 +262,13 @@ export async function assemble(options: TraderOptions, metrics: TraderMetrics, s
       clock,
       random,
       report,
+      holdOff: () => opened.holdOff() !== null,
       take: id => resolver.take(id),
       storeReady,
     })
-    return { redis, keys, journal, link, ...path, reconciler, upkeep, events, desk, stream, rules }
+    return { redis, keys, journal, link, guards: opened, ...path, reconciler, upkeep, events, desk, stream, rules }
   } catch (error) {
+    await guards?.[Symbol.asyncDispose]()
     redis.disconnect()
     throw error
   }

@@ -1,4 +1,6 @@
+import type { BreakerEvent } from '@safety/breaker'
 import type { IdempotencyEvent } from '@safety/idempotency'
+import type { RedisChecksEvent } from '@safety/redis-checks'
 import type { TraderMetrics } from './observe/trader-metrics.ts'
 import type { TraderEvent } from './report.ts'
 
@@ -42,4 +44,35 @@ const rare: ReadonlySet<IdempotencyEvent['type']> = new Set<IdempotencyEvent['ty
 /** What of an idempotency event a person reads in the log; `undefined` for the everyday ones. */
 export function noticeOf(event: IdempotencyEvent): string | undefined {
   return rare.has(event.type) ? `idempotency:${event.type}` : undefined
+}
+
+/** What of a breaker's event a person hears. A move of the fleet is told once, by the process whose script made it. */
+export function breakerNews(event: BreakerEvent): TraderEvent | undefined {
+  const { breaker } = event
+  if (event.type === 'degraded' || event.type === 'recovered') {
+    return { type: 'notice', notice: `breaker:${event.type}`, detail: breaker }
+  }
+  if (!event.first) return undefined
+  if (event.type === 'opened') {
+    const detail = `${breaker}: ${event.why}; tried again in ${event.coolOffMs} ms`
+    return { type: 'alert', alert: 'BreakerOpen', detail }
+  }
+  if (event.type !== 'closed' && event.type !== 'ramped') return undefined
+  return { type: 'notice', notice: `breaker:${event.type}`, detail: `${breaker} was open for ${event.openForMs} ms` }
+}
+
+/** What of an event of the checks a person hears. */
+export function checksNews(event: RedisChecksEvent): TraderEvent | undefined {
+  if (event.type === 'data-loss-suspected') {
+    const detail = `${event.node} may have lost ${event.suspected} (${event.signal})`
+    return { type: 'alert', alert: 'RedisUnsafe', detail }
+  }
+  if (event.type === 'hold-off-started') {
+    return { type: 'notice', notice: 'redis-hold-off', detail: 'no entries until every old lease has run out' }
+  }
+  if (event.type === 'hold-off-ended') {
+    return { type: 'notice', notice: 'redis-hold-off-ended', detail: 'entries are allowed again' }
+  }
+  if (event.type !== 'changed' || event.to !== 'fail') return undefined
+  return { type: 'alert', alert: 'RedisUnsafe', detail: `${event.id} fails on ${event.node ?? 'the deployment'}` }
 }

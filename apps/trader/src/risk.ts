@@ -6,6 +6,8 @@ export interface RiskView {
   /** Since the last market frame of the symbol, in milliseconds. */
   readonly silentMs: number
   readonly staleDataMs: number
+  /** Redis may have forgotten who holds a lease; entries wait until every old one has run out. */
+  readonly holdOff: boolean
 }
 
 /**
@@ -17,6 +19,7 @@ export function refusalOf(intent: Intent, view: RiskView): string | undefined {
   if (rules.status !== 'TRADING') return 'symbol-not-trading'
   const failed = failedFilter(rules, intent)
   if (failed !== undefined) return `filter-${failed}`
+  if (intent.leg === 'entry' && view.holdOff) return 'redis-hold-off'
   if (intent.leg === 'entry' && view.silentMs > view.staleDataMs) return 'stale-data'
   return undefined
 }

@@ -168,6 +168,12 @@ function announce(io: CommandIo, options: TraderCommandOptions, stage: Stage): v
   io.stdout.write(`mode ${config.mode}, book ${book}, ${config.strategy} on ${config.symbols.join(' ')}${exchange}\n`)
 }
 
+/** A refused Redis is explained in full; of anything else the last line says what was wrong. */
+function lastWords({ complaint, exitCode }: WorkersEnd): string {
+  if (complaint === '') return 'a worker could not start'
+  return exitCode === 3 ? complaint : (complaint.split('\n').at(-1) ?? complaint)
+}
+
 type Ending =
   | { readonly why: 'interrupted' }
   | { readonly why: 'exchange' }
@@ -208,9 +214,7 @@ async function trade(
       io.stderr.write('trader: the paper exchange ended\n')
       return 4
     case 'workers':
-      io.stderr.write(
-        `trader: ${ending.complaint === '' ? 'a worker could not start' : ending.complaint.split('\n').at(-1)}\n`,
-      )
+      io.stderr.write(`trader: ${lastWords(ending)}\n`)
       return ending.exitCode
     default:
       return ending satisfies never

@@ -92,7 +92,8 @@ export async function runWorker(input: NodeJS.ReadableStream, complain: (line: s
     return 0
   } catch (error) {
     if (stopped.aborted && !(error instanceof ConfigError)) return 0
-    complain(detailOf(error))
+    // Why Redis is refused takes more than a line.
+    complain(error instanceof StartError ? error.message : detailOf(error))
     return exitCodeOf(error)
   } finally {
     await trader?.stop()

@@ -189,6 +189,12 @@ export function exampleEvidence(): DemoEvidence {
       seed: 3,
       seconds: 20,
       redis: 'started',
+      redisChecks: {
+        profile: 'idempotency.standard',
+        level: 'warn',
+        complete: true,
+        sentence: 'idempotency.standard: no guarantee is broken on 1 node, 1 is weakened: memory-limit.',
+      },
       faults: { planned: 60, fired: 58 },
       sides: { naive, guarded: RESULT },
       ...judge({ guarded: RESULT, met: { naive: 20, guarded: 38 }, broken: [], unsound: [] }),

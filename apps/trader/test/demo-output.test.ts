@@ -42,6 +42,12 @@ function document(guarded: SideResult): DemoDocument {
     seed: 1,
     seconds: 40,
     redis: 'started',
+    redisChecks: {
+      profile: 'idempotency.standard',
+      level: 'warn',
+      complete: true,
+      sentence: 'idempotency.standard: no guarantee is broken on 1 node, 1 is weakened: memory-limit.',
+    },
     faults: { planned: 140, fired: 130 },
     sides: { naive: NAIVE, guarded },
     ...judgement,

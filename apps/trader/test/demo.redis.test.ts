@@ -114,6 +114,7 @@ describe('whole runs', () => {
         seed: Number(SEED),
         seconds: 20,
         redis: 'started',
+        redisChecks: { profile: 'idempotency.standard', complete: true },
         verdict: 'pass',
         reasons: [],
         exitCode: 0,

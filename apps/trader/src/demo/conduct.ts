@@ -13,6 +13,7 @@ import type { OutageSpan } from './history.ts'
 import { judgeRun } from './judge-run.ts'
 import type { DemoOptions } from './options.ts'
 import type { Progress } from './progress.ts'
+import { readRedisFindings } from './redis-findings.ts'
 import { openRedis } from './redis-target.ts'
 import { runSchedule, type TimedAction } from './schedule.ts'
 import { BAR_MS, DRAIN_MS, expectedIntents, tradingWindow, type TradingWindow } from './setting.ts'
@@ -115,6 +116,7 @@ async function setStage(context: ConductContext): Promise<Stage> {
     split: NAIVE_SPLIT,
   })
   await control.addFaults(plan.standing)
+  const findings = await readRedisFindings(redis.url, book, abort.signal)
   abort.signal.throwIfAborted()
 
   progress.phase('starting the workers')
@@ -125,7 +127,7 @@ async function setStage(context: ConductContext): Promise<Stage> {
     abort.signal.throwIfAborted()
     throw new DemoError(firstLine(error), 3, { cause: error })
   }
-  return { book, redis, control, window, intents, plan, ...built }
+  return { book, redis, findings, control, window, intents, plan, ...built }
 }
 
 function outageAction(stage: Stage, { clock, abort }: ConductContext, outages: OutageSpan[]): TimedAction[] {

@@ -107,6 +107,7 @@ function documentOf(
     seed,
     seconds,
     redis: redis.kind,
+    redisChecks: stage.findings,
     faults: {
       planned: countPlannedFaults({ plan, intents, seed, killsRedis }),
       fired: metBySide.naive + metBySide.guarded,

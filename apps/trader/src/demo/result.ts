@@ -1,3 +1,5 @@
+import type { RedisFindings } from './redis-findings.ts'
+
 /** Who trades; also the name of the side's account on the exchange. */
 export type SideName = 'naive' | 'guarded'
 
@@ -37,6 +39,7 @@ export interface DemoDocument {
   readonly seed: number
   readonly seconds: number
   readonly redis: 'started' | 'found'
+  readonly redisChecks: RedisFindings
   readonly faults: { readonly planned: number; readonly fired: number }
   readonly sides: { readonly naive: SideResult; readonly guarded: SideResult }
   readonly verdict: Verdict

@@ -10,7 +10,7 @@ import { parseDemoOptions, prepareOutputs, type DemoOptions } from './options.ts
 import { createProgress, type Progress } from './progress.ts'
 import { reportPage } from './report.ts'
 import { historyPromise } from './setting.ts'
-import { formatTable, formatVerdict } from './table.ts'
+import { formatChecks, formatTable, formatVerdict } from './table.ts'
 
 /** What `demo` needs from the outside world. */
 export interface DemoIo {
@@ -26,7 +26,7 @@ function writeResults(options: DemoOptions, evidence: DemoEvidence, io: DemoIo):
   if (options.keep !== undefined) keepEvidence(options.keep, evidence, historyPromise)
   if (options.report !== undefined) writeFileSync(options.report, reportPage(evidence))
   if (options.json) io.stdout.write(`${JSON.stringify(document, null, 2)}\n`)
-  else io.stdout.write(`${formatTable(document.sides)}\n\n${formatVerdict(document)}\n`)
+  else io.stdout.write(`${formatTable(document.sides)}\n\n${formatChecks(document)}\n${formatVerdict(document)}\n`)
 }
 
 /** The exit code and the line for an error that ended the run. */

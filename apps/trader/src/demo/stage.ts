@@ -1,4 +1,5 @@
 import type { ExchangeControl } from './exchange-control.ts'
+import type { RedisFindings } from './redis-findings.ts'
 import type { RedisTarget } from './redis-target.ts'
 import type { SideName } from './result.ts'
 import type { TradingWindow } from './setting.ts'
@@ -10,6 +11,7 @@ export interface Stage {
   /** Names the guarded side's keys, fresh for this run. */
   readonly book: string
   readonly redis: RedisTarget
+  readonly findings: RedisFindings
   readonly control: ExchangeControl
   readonly window: TradingWindow
   readonly intents: readonly ExpectedIntent[]

@@ -58,6 +58,11 @@ export function formatTable(sides: DemoDocument['sides']): string {
   ].join('\n')
 }
 
+/** What the checks say of the Redis under the guarded side, as one line. */
+export function formatChecks({ redisChecks }: DemoDocument): string {
+  return `redis checks: ${redisChecks.sentence}`
+}
+
 /** What stands below the table: the verdict in words and every reason for it. */
 export function formatVerdict(document: DemoDocument): string {
   const { naive } = document.sides

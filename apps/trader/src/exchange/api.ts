@@ -5,8 +5,9 @@ import type { Bar } from '../strategy/strategy.ts'
 import type { ClockSync } from './clock-sync.ts'
 import { symbolRules, type SymbolRules } from './filters.ts'
 import type { Gate } from './gate.ts'
-import { classify, type CallKind, type Outcome } from './outcome.ts'
-import type { RestCall, RestClient } from './rest-client.ts'
+import type { Counted, Guard } from '../safety.ts'
+import { breakerReason, classify, gateReason, verdictOn, type CallKind, type Outcome } from './outcome.ts'
+import type { RestAnswer, RestCall, RestClient } from './rest-client.ts'
 import { read, type OrderAnswer, type OrderView } from './wire.ts'
 
 /** How a call ended, with what it brought when it is OK. */
@@ -19,7 +20,10 @@ export interface Window {
   readonly startTime: number
 }
 
-/** The calls the trader makes. Each passes the gate first; a closed gate is REFUSED with reason `GATE`, and nothing is sent. */
+/**
+ * The calls the trader makes. Each passes the gate first; a closed gate is REFUSED with reason `GATE`, and nothing is sent.
+ * Queries pass a breaker too, whose refusal has the reason `BREAKER`; orders are guarded where they are dispatched.
+ */
 export interface ExchangeApi {
   serverTime(): Promise<number | undefined>
   exchangeInfo(
@@ -44,6 +48,8 @@ export interface ApiOptions {
   readonly rest: RestClient
   readonly clockSync: () => ClockSync
   readonly gate: Gate
+  /** Stands in front of every query. */
+  readonly reads: Guard
   readonly clock: Clock
   readonly recvWindowMs: number
   readonly permitMs: number
@@ -91,20 +97,28 @@ function createSender(options: ApiOptions): Sender {
     }
   }
 
+  function sign(call: RestCall): RestCall {
+    if (call.auth !== 'signed') return call
+    const timestampMs = call.timestampMs ?? options.clockSync().now()
+    return { ...call, timestampMs, recvWindowMs: options.recvWindowMs }
+  }
+
   return {
     async call(call, kind, weight, decode, { signal } = {}) {
       const waitMs = weight === undefined ? gate.closedMs() : await waitForPermit(weight)
       if (waitMs > 0) {
         if (waitMs > longWaitMs) options.onLongWait(waitMs)
-        const outcome: Outcome = { class: 'REFUSED', reason: 'GATE', retryAfterMs: waitMs, alert: false }
-        return { ok: false, outcome, message: undefined, elapsedMs: 0 }
+        return heldBack(gateReason, waitMs)
       }
-      const signed =
-        call.auth === 'signed'
-          ? { ...call, timestampMs: call.timestampMs ?? options.clockSync().now(), recvWindowMs: options.recvWindowMs }
-          : call
-      const answer = await rest.send(signed, signal === undefined ? {} : { signal })
-      const outcome = classify(answer.facts, kind)
+      const send = async (): Promise<Counted<{ answer: RestAnswer; outcome: Outcome }>> => {
+        const answer = await rest.send(sign(call), signal === undefined ? {} : { signal })
+        const outcome = classify(answer.facts, kind)
+        return { counts: verdictOn(outcome), value: { answer, outcome } }
+      }
+      const passed =
+        kind === 'query' ? await options.reads(send) : { open: false as const, value: (await send()).value }
+      if (passed.open) return heldBack(breakerReason, passed.retryAfterMs)
+      const { answer, outcome } = passed.value
       await learn(outcome, call.path)
       const { elapsedMs } = answer
       if (outcome.class !== 'OK') return { ok: false, outcome, message: answer.facts.message, elapsedMs }
@@ -115,6 +129,12 @@ function createSender(options: ApiOptions): Sender {
       return { ok: false, outcome: unreadable, message: undefined, elapsedMs }
     },
   }
+}
+
+/** Nothing was sent. */
+function heldBack(reason: string, retryAfterMs: number): Answer<never> {
+  const outcome: Outcome = { class: 'REFUSED', reason, retryAfterMs, alert: false }
+  return { ok: false, outcome, message: undefined, elapsedMs: 0 }
 }
 
 /** Reads page after page until a page is not full; windows of the exchange end after 24 hours. */

@@ -3,6 +3,7 @@ import type { TraderConfig } from '../config.ts'
 import type { BookKeys } from '../redis/keys.ts'
 import { detailOf, reasonOf, type Report } from '../report.ts'
 import { createExchangeApi, type ExchangeApi } from './api.ts'
+import type { Guard } from '../safety.ts'
 import { createClockSync, type ClockSync } from './clock-sync.ts'
 import { createGate, type Gate } from './gate.ts'
 import { createRestClient } from './rest-client.ts'
@@ -28,12 +29,14 @@ export interface LinkOptions {
   readonly keys: BookKeys
   readonly address: ExchangeAddress
   readonly config: TraderConfig
+  /** Stands in front of every query. */
+  readonly reads: Guard
   readonly clock: Clock
   readonly report: Report
 }
 
 export function connectExchange(options: LinkOptions): ExchangeLink {
-  const { redis, keys, address, config, clock, report } = options
+  const { redis, keys, address, config, reads, clock, report } = options
   const gate = createGate({ redis, keys, clock })
   const { requestTimeoutMs, recvWindowMs, permitMs } = config
   const rest = createRestClient({
@@ -50,6 +53,7 @@ export function connectExchange(options: LinkOptions): ExchangeLink {
     rest,
     clockSync: () => clockSync,
     gate,
+    reads,
     clock,
     recvWindowMs,
     permitMs,

@@ -52,6 +52,11 @@ export interface Outcome {
   readonly alert: boolean
 }
 
+/** Reason of a call that was held back here because the exchange asked everybody to wait. */
+export const gateReason = 'GATE'
+/** Reason of a call that was held back here because the exchange does not answer. */
+export const breakerReason = 'BREAKER'
+
 const notConnected = new Set([
   'ECONNREFUSED',
   'ENOTFOUND',
@@ -119,4 +124,13 @@ export function classify(facts: CallFacts, call: CallKind): Outcome {
     return facts.readable ? outcome('OK', http) : outcome('UNKNOWN', 'UNREADABLE', { alert: true })
   if (facts.status < 400 || facts.code === undefined) return outcome('UNKNOWN', http, { alert: true })
   return refusal(facts, call, facts.code)
+}
+
+/**
+ * What a call says about the health of the exchange: whatever went unanswered, or never reached it, speaks against it; a
+ * refusal is an answer. A call the own gate held back says nothing.
+ */
+export function verdictOn({ class: kind, reason }: Outcome): 'success' | 'failure' | 'ignored' {
+  if (reason === gateReason) return 'ignored'
+  return kind === 'UNKNOWN' || kind === 'NOT_SENT' ? 'failure' : 'success'
 }

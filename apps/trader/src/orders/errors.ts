@@ -26,3 +26,17 @@ export class InDoubtError extends Error {
     this.reason = reason
   }
 }
+
+/** The order was not cancelled, or nobody knows; asking again is safe. */
+export class NotCancelledError extends Error {
+  readonly code = 'ERR_TRADER_NOT_CANCELLED'
+  readonly outcome: 'not-run' | 'unknown'
+  readonly retryable = true
+  readonly reason: string
+  constructor(outcome: 'not-run' | 'unknown', reason: string) {
+    super(`the order was not cancelled (${reason})`)
+    this.name = 'NotCancelledError'
+    this.outcome = outcome
+    this.reason = reason
+  }
+}

@@ -2,10 +2,11 @@ import type { Clock } from '@safety/redis-core'
 import type { TraderConfig } from '../config.ts'
 import type { Answer, ExchangeApi } from '../exchange/api.ts'
 import type { ClockSync } from '../exchange/clock-sync.ts'
-import type { Outcome } from '../exchange/outcome.ts'
+import { verdictOn, type Outcome } from '../exchange/outcome.ts'
 import type { OrderAnswer } from '../exchange/wire.ts'
 import { killPoint } from '../failpoints.ts'
 import { detailOf, reasonOf, type Report } from '../report.ts'
+import type { Counted, Guard } from '../safety.ts'
 import type { Adopter } from './adopt.ts'
 import { InDoubtError, NotPlacedError } from './errors.ts'
 import type { Intent } from './intent.ts'
@@ -27,6 +28,8 @@ export interface ExecutorOptions {
   readonly journal: Journal
   readonly api: ExchangeApi
   readonly adopter: Adopter
+  /** Stands in front of dispatch, so that an exchange that does not answer is asked for nothing. */
+  readonly orders: Guard
   readonly clockSync: ClockSync
   readonly clock: Clock
   readonly config: Pick<TraderConfig, 'permitMs' | 'recvWindowMs' | 'onUnknown' | 'mutant'>
@@ -275,23 +278,45 @@ async function understand(
   }
 }
 
+type Tried =
+  | { readonly sent: false; readonly placement: Placement }
+  | { readonly sent: true; readonly answer: Answer<OrderAnswer> }
+
+/** Dispatch, sign, send. */
+async function tryOnce(options: ExecutorOptions, intent: Intent, grant: Grant): Promise<Counted<Tried>> {
+  const permit = await ask(options, intent, grant)
+  if (!permit.go) return { counts: 'ignored', value: { sent: false, placement: permit.placement } }
+  const { signedAtMs } = permit
+  moved(options, intent, 'RESERVED', 'SENT', { by: options.worker })
+  options.report({
+    type: 'request',
+    op: options.operationOf(intent.id),
+    key: intent.id,
+    attempt: grant.attempt,
+    signedAtMs,
+  })
+  await killPoint('trader:after-dispatch')
+  const answer = await options.api.place(intent, signedAtMs)
+  await killPoint('trader:after-answer')
+  return { counts: verdictOn(answer.outcome), value: { sent: true, answer } }
+}
+
+async function tryGuarded(options: ExecutorOptions, intent: Intent, grant: Grant): Promise<Tried> {
+  const work = (): Promise<Counted<Tried>> => tryOnce(options, intent, grant)
+  const leftMs = intent.validUntilMs - options.clockSync.now()
+  // Past its time only dispatch can end it, by denying it; an open breaker must not keep it waiting for that.
+  if (leftMs < 0) return (await work()).value
+  const passed = await options.orders(work)
+  if (!passed.open) return passed.value
+  await note(options, intent, { to: 'ABSENT', reason: 'breaker-open', fence: grant.fence })
+  throw new NotPlacedError('breaker-open', Math.min(passed.retryAfterMs, leftMs + 1))
+}
+
 async function send(options: ExecutorOptions, intent: Intent, grant: Grant): Promise<Placement> {
   for (let resynced = false; ; resynced = true) {
-    const permit = await ask(options, intent, grant)
-    if (!permit.go) return permit.placement
-    const { signedAtMs } = permit
-    moved(options, intent, 'RESERVED', 'SENT', { by: options.worker })
-    options.report({
-      type: 'request',
-      op: options.operationOf(intent.id),
-      key: intent.id,
-      attempt: grant.attempt,
-      signedAtMs,
-    })
-    await killPoint('trader:after-dispatch')
-    const answer = await options.api.place(intent, signedAtMs)
-    await killPoint('trader:after-answer')
-    const placement = await understand(options, intent, grant, answer, resynced)
+    const tried = await tryGuarded(options, intent, grant)
+    if (!tried.sent) return tried.placement
+    const placement = await understand(options, intent, grant, tried.answer, resynced)
     if (placement !== undefined) return placement
   }
 }

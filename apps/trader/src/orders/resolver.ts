@@ -15,6 +15,8 @@ export interface ResolverOptions {
   readonly api: ExchangeApi
   readonly adopter: Adopter
   readonly place: (intent: Intent) => Promise<Placed>
+  /** Cancels the order of an intent; true once it is cancelled. */
+  readonly cancel: (symbol: string, id: string) => Promise<boolean>
   readonly clockSync: ClockSync
   readonly clock: Clock
   readonly config: TraderConfig
@@ -123,9 +125,7 @@ async function decide(context: Context, entry: JournalEntry): Promise<number> {
 }
 
 async function cancel(context: Context, id: string, symbol: string): Promise<void> {
-  const cancelled = await context.api.cancel(symbol, id)
-  if (!cancelled.ok) return
-  context.resting.delete(id)
+  if (await context.cancel(symbol, id)) context.resting.delete(id)
 }
 
 /** An order exists; what is missing is its end or some of its fills. */

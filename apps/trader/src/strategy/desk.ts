@@ -19,6 +19,8 @@ export interface DeskOptions {
   readonly clock: Clock
   readonly random: Random
   readonly report: Report
+  /** Whether entries have to wait because Redis may have forgotten leases. */
+  readonly holdOff: () => boolean
   readonly take: (id: string) => void
   readonly storeReady: (options: { signal: AbortSignal }) => Promise<void>
 }
@@ -81,6 +83,7 @@ export function createDesk(options: DeskOptions): Desk {
     clock,
     config,
     silentMs: symbol => clock.monotonic() - (frames.get(symbol) ?? Number.NEGATIVE_INFINITY),
+    holdOff: options.holdOff,
     take: options.take,
     storeReady: options.storeReady,
     report,

@@ -20,6 +20,8 @@ export interface RunnerOptions {
   readonly config: TraderConfig
   /** Since the last market frame of a symbol, in milliseconds. */
   readonly silentMs: (symbol: string) => number
+  /** Whether entries have to wait because Redis may have forgotten leases. */
+  readonly holdOff: () => boolean
   readonly take: (id: string) => void
   /** Resolves when Redis can be used, or rejects when the runner should give up. */
   readonly storeReady: (options: { signal: AbortSignal }) => Promise<void>
@@ -85,7 +87,8 @@ async function propose(options: RunnerOptions, intent: Intent): Promise<void> {
   if (beliefOf(proposed.state as IntentState) !== 'unknown') return
   const rules = options.rulesOf(intent.symbol)
   const silentMs = options.silentMs(intent.symbol)
-  const reason = refusalOf(intent, { rules, silentMs, staleDataMs: options.config.staleDataMs })
+  const { staleDataMs } = options.config
+  const reason = refusalOf(intent, { rules, silentMs, staleDataMs, holdOff: options.holdOff() })
   if (reason !== undefined) {
     const { id, symbol } = intent
     const settled = await options.journal.settle({ id, symbol, to: 'DENIED', reason, by: 'risk' })

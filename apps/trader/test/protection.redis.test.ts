@@ -1,0 +1,118 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { cancelIdOf } from '../src/orders/intent.ts'
+import { StartError } from '../src/start-error.ts'
+import { acceptedOrders, intentOf, openFloor, settled, truthOf, until, type Floor, type Worker } from './rig.ts'
+
+const order = { method: 'POST', path: '/api/v3/order' }
+const outage = { type: 'status', status: 503, code: -1008, msg: 'Server is overloaded.' }
+
+function requestsFor(floor: Floor, method: string): Record<string, unknown>[] {
+  return truthOf(floor.exchange, 'request').filter(
+    entry => entry['method'] === method && String(entry['path']).startsWith('/api/v3/order'),
+  )
+}
+
+function stateOfOrders(worker: Worker): string | undefined {
+  return worker.parts.guards.breakers().find(({ name }) => name === 'orders')?.state
+}
+
+describe('an exchange that takes no orders', () => {
+  let floor: Floor
+
+  beforeAll(async () => {
+    floor = await openFloor()
+  })
+  afterAll(() => floor?.[Symbol.asyncDispose]())
+
+  test('the breaker opens for all workers; what waits is sent once it closes, and what cannot wait is denied', async () => {
+    await using first = await floor.worker('w1')
+    await using second = await floor.worker('w2')
+    floor.exchange.inject([{ id: 'outage', match: order, phase: 'before', action: outage }])
+    // Enough failures for the fast window: ten in a second, all of them.
+    for (let wave = 0; wave < 4; wave += 1) {
+      await Promise.all(
+        Array.from({ length: 6 }, (_, at) =>
+          (at % 2 === 0 ? first : second).trade(intentOf({ validUntilMs: Date.now() + 60_000 })),
+        ),
+      )
+    }
+    const isOpen = (worker: Worker): boolean => stateOfOrders(worker) === 'open'
+    await until('the breaker is open for both', () => isOpen(first) && isOpen(second))
+    const late = intentOf({ validUntilMs: Date.now() + 1200 })
+    const waiting = intentOf({ validUntilMs: Date.now() + 60_000 })
+    await first.trade(late)
+    await second.trade(waiting)
+    await until('it was held back', () => second.path(waiting.id).includes('ABSENT'))
+    expect(second.path(waiting.id).slice(0, 2)).toEqual(['RESERVED', 'ABSENT'])
+    expect(await settled(first, late.id)).toBe('DENIED')
+    expect(requestsFor(floor, 'POST').map(entry => entry['clientOrderId'])).not.toContain(late.id)
+
+    floor.exchange.controls.removeFaults(undefined)
+    expect(await settled(second, waiting.id, 60_000)).toBe('FILLED')
+    await until(
+      'everything else is settled as well',
+      async () => (await first.parts.journal.open()).length === 0,
+      60_000,
+    )
+    expect(floor.accepted(waiting.id)).toBe(1)
+    const ids = truthOf(floor.exchange, 'accepted').map(entry => entry['clientOrderId'])
+    expect(new Set(ids).size).toBe(ids.length)
+    const opened = [...first.events, ...second.events].filter(
+      event => event.type === 'alert' && event.alert === 'BreakerOpen',
+    )
+    expect(opened.length).toBeGreaterThanOrEqual(1)
+  }, 120_000)
+})
+
+describe('a resting order whose time is over', () => {
+  test('it is cancelled by one worker, once, and the others are told so', async () => {
+    await using floor = await openFloor()
+    await using first = await floor.worker('w1')
+    await using second = await floor.worker('w2')
+    const intent = intentOf({ type: 'LIMIT', price: '30000.00', validUntilMs: Date.now() + 1500 })
+    await first.trade(intent)
+    second.parts.resolver.take(intent.id)
+    expect(await settled(first, intent.id)).toBe('CANCELED')
+    const record = await first.parts.redis.keys(
+      `${first.parts.keys.namespace}:{*}:order_cancel:${cancelIdOf(intent.id)}`,
+    )
+    expect(record).toHaveLength(1)
+    expect(await second.parts.safety.cancel(intent.symbol, intent.id)).toBe(true)
+    expect(requestsFor(floor, 'DELETE')).toHaveLength(1)
+  })
+})
+
+describe('the Redis under a trader of real orders', () => {
+  test('one that may forget a claim is refused before the first order, with what to change', async () => {
+    await using floor = await openFloor()
+    const started = await floor.worker('w1', { mode: 'testnet' }).catch((error: unknown) => error)
+    expect(started).toBeInstanceOf(StartError)
+    const { exitCode, message } = started as StartError
+    expect(exitCode).toBe(3)
+    expect(message).toMatch(/^Redis is not safe for orders\n/)
+    expect(message).toMatch(/FAIL +persistence/)
+    expect(message).toContain('CONFIG SET appendonly yes')
+    expect(truthOf(floor.exchange, 'request')).toHaveLength(0)
+  })
+
+  test('paper money trades on it and is told', async () => {
+    await using floor = await openFloor()
+    await using worker = await floor.worker('w1')
+    const told = worker.events.find(event => event.type === 'alert' && event.alert === 'RedisUnsafe')
+    expect(told).toMatchObject({ detail: expect.stringContaining('persistence') })
+  })
+
+  test('a new deployment lets every old lease run out before its first entry; exits pass', async () => {
+    await using floor = await openFloor({}, 'always')
+    await using worker = await floor.worker('w1', { mode: 'testnet', leaseMs: 4000 })
+    const entry = intentOf({ validUntilMs: Date.now() + 60_000 })
+    const exit = intentOf({ leg: 'exit', validUntilMs: Date.now() + 60_000 })
+    await worker.parts.journal.propose(entry, { missed: false })
+    await worker.parts.journal.propose(exit, { missed: false })
+    expect(await worker.parts.safety.place(entry)).toMatchObject({ kind: 'not-placed', code: 'redis-hold-off' })
+    expect(acceptedOrders(floor.exchange, entry.id)).toHaveLength(0)
+    expect(await worker.parts.safety.place(exit)).toMatchObject({ kind: 'placed' })
+    worker.parts.resolver.take(entry.id)
+    expect(await settled(worker, entry.id)).toBe('FILLED')
+  })
+})
