@@ -13,42 +13,49 @@ export interface NotPlain {
  * Finds what JSON would change or lose: dates, class instances, bigint, NaN, functions, holes, cycles. Members that are
  * `undefined` are left out by JSON and by every reader alike, so they pass.
  */
-export function findNotPlain(value: unknown, path = 'value', depth = 0): NotPlain | undefined {
+export function findNotPlain(value: unknown): NotPlain | undefined {
+  const found = find(value, 0)
+  return found && { path: `value${found.path}`, what: found.what }
+}
+
+/** The path is put together on the way back, as nearly always there is nothing to name. */
+function find(value: unknown, depth: number): NotPlain | undefined {
   switch (typeof value) {
     case 'string':
     case 'boolean':
       return undefined
     case 'number':
-      return Number.isFinite(value) ? undefined : { path, what: 'a number JSON has no text for' }
+      return Number.isFinite(value) ? undefined : { path: '', what: 'a number JSON has no text for' }
     case 'object':
       if (value === null) return undefined
-      if (depth >= MAX_DEPTH) return { path, what: 'a cycle or a nesting above 512' }
-      return Array.isArray(value) ? findInArray(value, path, depth) : findInObject(value, path, depth)
+      if (depth >= MAX_DEPTH) return { path: '', what: 'a cycle or a nesting above 512' }
+      return Array.isArray(value) ? findInArray(value, depth) : findInObject(value, depth)
     case 'bigint':
     case 'function':
     case 'symbol':
     case 'undefined':
       break
   }
-  return { path, what: value === undefined ? 'undefined' : `a ${typeof value}` }
+  return { path: '', what: value === undefined ? 'undefined' : `a ${typeof value}` }
 }
 
-function findInArray(value: readonly unknown[], path: string, depth: number): NotPlain | undefined {
+function findInArray(value: readonly unknown[], depth: number): NotPlain | undefined {
   for (let index = 0; index < value.length; index += 1) {
-    const found = findNotPlain(value[index], `${path}[${index}]`, depth + 1)
-    if (found) return found
+    const found = find(value[index], depth + 1)
+    if (found) return { path: `[${index}]${found.path}`, what: found.what }
   }
   return undefined
 }
 
-function findInObject(value: object, path: string, depth: number): NotPlain | undefined {
-  if (!isPlainObject(value)) return { path, what: 'an instance of a class' }
-  if (Object.getOwnPropertySymbols(value).length > 0) return { path, what: 'an object with a symbol as a member name' }
-  for (const [name, member] of Object.entries(value)) {
+function findInObject(value: object, depth: number): NotPlain | undefined {
+  if (!isPlainObject(value)) return { path: '', what: 'an instance of a class' }
+  if (Object.getOwnPropertySymbols(value).length > 0) return { path: '', what: 'an object with a symbol as a member name' }
+  for (const name of Object.keys(value)) {
+    const member = (value as Readonly<Record<string, unknown>>)[name]
     if (member === undefined) continue
-    if (name === 'toJSON' && typeof member === 'function') return { path, what: 'an object with its own toJSON' }
-    const found = findNotPlain(member, `${path}.${name.slice(0, 64)}`, depth + 1)
-    if (found) return found
+    if (name === 'toJSON' && typeof member === 'function') return { path: '', what: 'an object with its own toJSON' }
+    const found = find(member, depth + 1)
+    if (found) return { path: `.${name.slice(0, 64)}${found.path}`, what: found.what }
   }
   return undefined
 }

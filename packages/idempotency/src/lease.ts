@@ -1,3 +1,4 @@
+import { afterDelay } from '@safety/redis-core'
 import type { Clock } from '@safety/redis-core'
 
 import { errorAbout, tell } from './engine.ts'
@@ -66,7 +67,9 @@ export function createLease(engine: Engine, intent: Intent, attempt: Attempt, le
     schedule(renewed ? untilThird() : leaseMs / 10)
   }
 
-  const untilThird = (): number => leaseMs / 3 - (clock.monotonic() - fromMs)
+  // On a grid, so that the beats of many calls share one timer: each would cost as much as a hash, and most never come.
+  const gridMs = leaseMs / 60
+  const untilThird = (): number => Math.max(1, Math.floor(20 - (clock.monotonic() - fromMs) / gridMs)) * gridMs
   const schedule = (delayMs: number): void => alarms.set('beat', () => engine.background.track(beat()), delayMs)
   const watchEnd = (): void => alarms.set('end', () => (over() ? lose() : watchEnd()), deadlineMs() - clock.monotonic())
 
@@ -96,19 +99,18 @@ interface Alarms {
   cancel(): void
 }
 
-/** Two timers that are set anew again and again and never keep the process alive. */
+/** Two timers that are set anew again and again. Beside the effect's own time limit they keep nothing alive. */
 function createAlarms(clock: Clock): Alarms {
   let beat: { cancel(): void } | undefined
   let end: { cancel(): void } | undefined
   return {
     set(name, run, delayMs) {
-      const timer = clock.setTimeout(run, Math.max(1, delayMs), { ref: false })
       if (name === 'beat') {
         beat?.cancel()
-        beat = timer
+        beat = afterDelay(clock, Math.max(1, delayMs), run)
       } else {
         end?.cancel()
-        end = timer
+        end = clock.setTimeout(run, Math.max(1, delayMs), { ref: false })
       }
     },
     cancel() {

@@ -1,4 +1,4 @@
-import { failpoint } from '@safety/redis-core'
+import { afterDelay, failpoint } from '@safety/redis-core'
 
 import type { EffectContext } from './effect.ts'
 import { grantOf } from './engine.ts'
@@ -82,11 +82,11 @@ function raceTimeout(
 ): Promise<Ended> {
   return new Promise(resolve => {
     let timedOut = false
-    let timer = clock.setTimeout(() => {
+    let timer = afterDelay(clock, timeoutMs, () => {
       timedOut = true
       timer = clock.setTimeout(() => resolve({ kind: 'timeout' }), GRACE_MS)
       onTimeout()
-    }, timeoutMs)
+    })
     running.then(
       value => {
         timer.cancel()

@@ -9,7 +9,13 @@ export interface Clock {
   /** Resolves after `delayMs`; rejects with `signal.reason` when aborted. */
   sleep(delayMs: number, options?: { signal?: AbortSignal }): Promise<void>
   /** Runs once after `delayMs`. `ref: false` does not keep the process alive. @default `ref: true` */
-  setTimeout(run: () => void, delayMs: number, options?: { ref?: boolean }): { cancel(): void }
+  setTimeout(run: () => void, delayMs: number, options?: { ref?: boolean }): ClockTimer
+}
+
+export interface ClockTimer {
+  cancel(): void
+  /** Says anew whether the timer keeps the process alive. A clock that cannot do that leaves it out. */
+  ref?(keepsAlive: boolean): void
 }
 
 /** The longest delay of Node's own timers; beyond it they fire at once. */
@@ -39,14 +45,17 @@ export const systemClock: Clock = {
     if (delayMs <= MAX_TIMER_MS) {
       const timer = setTimeout(run, delayMs)
       if (!ref) timer.unref()
-      return { cancel: () => clearTimeout(timer) }
+      return {
+        cancel: () => clearTimeout(timer),
+        ref: keepsAlive => void (keepsAlive ? timer.ref() : timer.unref()),
+      }
     }
     if (Number.isNaN(delayMs)) throw new RedisCoreError('ERR_REDIS_OPTIONS', 'delayMs is not a number')
     return longTimeout(run, delayMs, ref)
   },
 }
 
-function longTimeout(run: () => void, delayMs: number, ref: boolean): { cancel(): void } {
+function longTimeout(run: () => void, delayMs: number, ref: boolean): ClockTimer {
   let leftMs = delayMs
   let timer = step()
   function step(): NodeJS.Timeout {

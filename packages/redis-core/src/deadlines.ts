@@ -1,4 +1,4 @@
-import type { Clock } from './clock.ts'
+import type { Clock, ClockTimer } from './clock.ts'
 
 /** Something that ends at a time unless it is dropped before. It is itself a link of its queue, once it was set. */
 export interface Deadline {
@@ -15,7 +15,8 @@ export interface Queue {
   readonly clock: Clock
   first: Deadline | undefined
   last: Deadline | undefined
-  timer: { cancel(): void } | undefined
+  /** Kept armed, without keeping the process alive, while the queue is empty: the next deadline mostly comes at once. */
+  timer: ClockTimer | undefined
 }
 
 /** Timers of Node fire up to a millisecond before the monotonic clock agrees. */
@@ -34,10 +35,25 @@ export function setDeadline(deadline: Deadline, clock: Clock, delayMs: number): 
   const queue = queueFor(clock, delayMs)
   deadline.queue = queue
   deadline.previous = queue.last
-  if (queue.last === undefined) queue.first = deadline
-  else queue.last.next = deadline
+  if (queue.last === undefined) {
+    queue.first = deadline
+    queue.timer?.ref?.(true)
+  } else queue.last.next = deadline
   queue.last = deadline
   queue.timer ??= clock.setTimeout(() => expireDue(queue), delayMs)
+}
+
+/** Runs once after `delayMs`, by the timer that serves all deadlines of this length. For delays that are always the same. */
+export function afterDelay(clock: Clock, delayMs: number, run: () => void): { cancel(): void } {
+  const deadline: Deadline = {
+    dueMs: clock.monotonic() + delayMs,
+    expire: run,
+    queue: undefined,
+    previous: undefined,
+    next: undefined,
+  }
+  setDeadline(deadline, clock, delayMs)
+  return { cancel: () => dropDeadline(deadline) }
 }
 
 /** Takes a deadline back; harmless if it has come or was never set. */
@@ -51,10 +67,10 @@ export function dropDeadline(deadline: Deadline): void {
   deadline.queue = undefined
   deadline.previous = undefined
   deadline.next = undefined
-  if (queue.first === undefined) {
-    queue.timer?.cancel()
-    queue.timer = undefined
-  }
+  if (queue.first !== undefined) return
+  if (queue.timer?.ref !== undefined) return queue.timer.ref(false)
+  queue.timer?.cancel()
+  queue.timer = undefined
 }
 
 function expireDue(queue: Queue): void {
