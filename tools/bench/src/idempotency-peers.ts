@@ -1,5 +1,8 @@
 import type { Redis } from 'ioredis'
 
+import { claimScript } from '../../../packages/idempotency/src/redis/claim.ts'
+import { finishScript } from '../../../packages/idempotency/src/redis/finish.ts'
+
 const DAYS_3_S = 259_200
 const LEASE_MS = 30_000
 
@@ -36,6 +39,57 @@ export function countedRedis(redis: Redis): { readonly client: Redis; sent(): nu
 /** The peers, each over the same client as ours. */
 export async function idempotencyPeers(redis: Redis, result: object): Promise<Contender[]> {
   return [seedShape(redis, result), await powertools(redis, result), await nodeIdempotency(redis, result)]
+}
+
+/**
+ * The commands of ours and of Powertools without a library around them, as the seed shape is one: what the design costs
+ * before anything is checked, timed or watched.
+ */
+export function commandsAlone(redis: Redis, result: object): Contender[] {
+  return [ourCommands(redis, result), powertoolsCommands(redis, result)]
+}
+
+function ourCommands(redis: Redis, result: object): Contender {
+  const bucket = 'commands:{00}:open'
+  const member = (key: string): string => `order:${key}`
+  const common = { fp: 'A'.repeat(22), mode: 'm', keepMs: String(DAYS_3_S * 1000), settleMs: 0 }
+  const run = async (script: typeof claimScript | typeof finishScript, argv: readonly [string, ...string[]]) => {
+    try {
+      return (await redis.evalsha(script.sha1, ...argv)) as unknown[]
+    } catch {
+      // The first call of a fresh server.
+      return (await redis.eval(script.text, ...argv)) as unknown[]
+    }
+  }
+  return {
+    name: 'ours, commands alone',
+    async call(key) {
+      const keys = { record: `commands:{00}:${member(key)}`, bucket }
+      const token = 'B'.repeat(16)
+      const claim = { ...common, member: member(key), token, memo: '', leaseMs: LEASE_MS, notAfter: 0 }
+      const [tag, , , fence] = await run(claimScript, claimScript.encode({ keys, args: claim }))
+      if (tag !== 'OWN') return
+      const payload = `{"v":${JSON.stringify(result)}}`
+      const end = { fence: String(fence), to: 'D', payload, attempt: 1, settled: -1 }
+      await run(finishScript, finishScript.encode({ keys, args: { ...common, ...end, member: member(key), token } }))
+    },
+    recordOf: key => Promise.resolve(`commands:{00}:${member(key)}`),
+  }
+}
+
+function powertoolsCommands(redis: Redis, result: object): Contender {
+  const nameOf = (key: string): string => `powertools:${key}`
+  return {
+    name: 'powertools, commands alone',
+    async call(key) {
+      if ((await redis.set(nameOf(key), '{}', 'EX', DAYS_3_S, 'NX')) === null) {
+        JSON.parse((await redis.get(nameOf(key))) ?? 'null')
+        return
+      }
+      await redis.set(nameOf(key), JSON.stringify(result), 'EX', DAYS_3_S)
+    },
+    recordOf: key => Promise.resolve(nameOf(key)),
+  }
 }
 
 /** SETNX, EXPIRE, GET, SET for a first run, SETNX, GET for a replay; rebuilt from the description of the original. */

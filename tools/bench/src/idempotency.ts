@@ -4,7 +4,7 @@ import { connectRedis, whenReady } from '@safety/redis-core'
 import { startRedis } from '@safety/redis-core/testing'
 import type { Redis } from 'ioredis'
 
-import { idempotencyPeers, countedRedis } from './idempotency-peers.ts'
+import { commandsAlone, countedRedis, idempotencyPeers } from './idempotency-peers.ts'
 import type { Contender } from './idempotency-peers.ts'
 import { atMost, conclude, percentile } from './report.ts'
 import type { BenchOptions, Gate, Row } from './report.ts'
@@ -40,8 +40,13 @@ export async function runIdempotencyBench(options: BenchOptions): Promise<number
   const counted = countedRedis(redis)
   await using idem = createIdempotency({ redis, namespace: 'bench' })
   await using countedIdem = createIdempotency({ redis: counted.client, namespace: 'bench' })
-  const contenders = [oursOver(idem, redis), ...(await idempotencyPeers(redis, RESULT))]
-  const countedContenders = [oursOver(countedIdem, redis), ...(await idempotencyPeers(counted.client, RESULT))]
+  const everyone = async (over: Idempotency, client: Redis): Promise<Contender[]> => [
+    oursOver(over, redis),
+    ...(await idempotencyPeers(client, RESULT)),
+    ...commandsAlone(client, RESULT),
+  ]
+  const contenders = await everyone(idem, redis)
+  const countedContenders = await everyone(countedIdem, counted.client)
   try {
     await measureLatency(contenders, WARM_UP, 'warm')
     const samples = await measureLatency(contenders, calls, 'seq')
