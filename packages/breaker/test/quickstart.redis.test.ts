@@ -11,7 +11,7 @@ const example = join(folder, 'examples/quickstart.ts')
 
 test('the quick start runs against a real Redis and shows a rejection', async () => {
   await using server = await startRedis()
-  const env = { PATH: process.env['PATH'], REDIS_URL: server.url }
+  const env = { PATH: process.env['PATH'], NODE_OPTIONS: process.env['NODE_OPTIONS'], REDIS_URL: server.url }
   const { stdout, stderr } = await promisify(execFile)(process.execPath, [example], { env, timeout: 50_000 })
   expect(stderr).toBe('')
   expect(stdout).toContain('deciding with the fleet')

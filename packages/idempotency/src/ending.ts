@@ -22,13 +22,7 @@ type Class = 'ran' | 'failed' | 'not-run' | 'unknown'
  * Records how the effect ended and says what its caller gets. After a value that is always a value: the own one, or the
  * one that is recorded.
  */
-export function settleEnd(
-  engine: Engine,
-  intent: Intent,
-  attempt: Attempt,
-  ran: Ran,
-  lease: Lease,
-): Promise<Executed> {
+export function settleEnd(engine: Engine, intent: Intent, attempt: Attempt, ran: Ran, lease: Lease): Promise<Executed> {
   switch (ran.kind) {
     case 'value':
       return settleValue(engine, intent, attempt, ran.value, ran.durationMs)

@@ -1,7 +1,7 @@
 import type { Definition } from './definition.ts'
 import type { Subject } from './engine.ts'
 import { IdempotencyError, optionError } from './errors.ts'
-import { fingerprintOf } from './fingerprint.ts'
+import { fingerprintOf, NotCanonicalError } from './fingerprint.ts'
 import { toJsonText } from './json.ts'
 import type { Place, Store } from './store.ts'
 
@@ -50,17 +50,24 @@ function callKey(definition: Definition, input: unknown): unknown {
   try {
     return definition.key(input)
   } catch (cause) {
-    throw keyError(definition.name, 'cannot be computed: its function threw', cause)
+    // Messages of this package show no values; those of others may.
+    const why = cause instanceof IdempotencyError ? cause.message : 'its function threw'
+    throw keyError(definition.name, `cannot be computed: ${why}`, cause)
   }
 }
 
 function checkKey(effect: string, key: unknown): string {
-  if (typeof key !== 'string') throw keyError(effect, `is ${key === null ? 'null' : `a ${typeof key}`}, not a text`)
+  if (typeof key !== 'string') throw keyError(effect, `is ${kindOf(key)}, not a text`)
   if (key.trim() === '') throw keyError(effect, 'is blank: every call would be the same intent')
   if (!key.isWellFormed()) throw keyError(effect, 'has a lone surrogate, which UTF-8 has no bytes for')
   const bytes = Buffer.byteLength(key, 'utf8')
   if (bytes > MAX_KEY_BYTES) throw keyError(effect, `has ${bytes} bytes, above ${MAX_KEY_BYTES}`)
   return key
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  return typeof value === 'object' ? 'an object' : `a ${typeof value}`
 }
 
 function keyError(effect: string, what: string, cause?: unknown): IdempotencyError {
@@ -75,7 +82,8 @@ function fingerprint(
   try {
     return fingerprintOf(payload(input))
   } catch (cause) {
-    const what = cause instanceof Error ? cause.message : 'its function threw'
+    const own = cause instanceof NotCanonicalError || cause instanceof IdempotencyError
+    const what = own ? cause.message : 'its function threw'
     const message = `effect ${about.effect}: the payload has no fingerprint, as ${what}. Pass a fingerprint function that picks plain values`
     throw new IdempotencyError('ERR_IDEMPOTENCY_FINGERPRINT', message, { ...about, cause })
   }

@@ -49,7 +49,8 @@ function findInArray(value: readonly unknown[], depth: number): NotPlain | undef
 
 function findInObject(value: object, depth: number): NotPlain | undefined {
   if (!isPlainObject(value)) return { path: '', what: 'an instance of a class' }
-  if (Object.getOwnPropertySymbols(value).length > 0) return { path: '', what: 'an object with a symbol as a member name' }
+  if (Object.getOwnPropertySymbols(value).length > 0)
+    return { path: '', what: 'an object with a symbol as a member name' }
   for (const name of Object.keys(value)) {
     const member = (value as Readonly<Record<string, unknown>>)[name]
     if (member === undefined) continue

@@ -459,7 +459,9 @@ describe.each(frameworks)('$name [claim 28]', framework => {
 
   test('a store that goes away while the handler runs does not cost the caller its answer', async () => {
     const own = await startRedis()
-    await using here = instance(own.client(), { storeTimeoutMs: 100, storeBudgetMs: 200, recordRetryMs: 0 })
+    const client = own.client()
+    await whenReady(client)
+    await using here = instance(client, { storeTimeoutMs: 100, storeBudgetMs: 200, recordRetryMs: 0 })
     await using app = await framework.start(here.idem, manual, async () => {
       await own.stop()
       return { status: 201, body: 'placed' }

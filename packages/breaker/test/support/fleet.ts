@@ -62,7 +62,13 @@ function startMember(env: NodeJS.ProcessEnv = {}): Omit<Member, 'instance'> {
   const child = fork(program, {
     execArgv: [],
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    env: { PATH: process.env['PATH'], NODE_COMPILE_CACHE: join(tmpdir(), 'breaker-test-cache'), ...env },
+    env: {
+      PATH: process.env['PATH'],
+      // Carries the Redis client this run is on.
+      NODE_OPTIONS: process.env['NODE_OPTIONS'],
+      NODE_COMPILE_CACHE: join(tmpdir(), 'breaker-test-cache'),
+      ...env,
+    },
   })
   const waiting = new Map<number, PromiseWithResolvers<unknown>>()
   let next = 0

@@ -3,7 +3,17 @@ import type { Clock, RedisClient, RunOptions, Script, ScriptArgs, ScriptInput } 
 
 import { effectIdOf } from '../effect-id.ts'
 import { MODE_LETTERS } from '../record.ts'
-import type { Answer, ClaimReply, Head, Place, SendOptions, Store } from '../store.ts'
+import type {
+  Answer,
+  ClaimInput,
+  ClaimReply,
+  FinishInput,
+  Head,
+  Place,
+  RenewInput,
+  SendOptions,
+  Store,
+} from '../store.ts'
 import { abandonScript } from './abandon.ts'
 import { createBucketWatch } from './bucket-watch.ts'
 import type { BucketWatch, LossNotice } from './bucket-watch.ts'
@@ -94,50 +104,12 @@ function executorSide(
   return {
     claim(place, input, options) {
       const notAfter = watch.serverDeadline(place.tag, Math.min(storeTimeoutMs, options.deadlineMs))
-      const args = (member: string): ScriptInput<Keys, typeof claimScript.args>['args'] => ({
-        member,
-        token: input.token,
-        fp: input.fingerprint,
-        mode: MODE_LETTERS[input.mode],
-        memo: input.memoText,
-        leaseMs: input.leaseMs,
-        keepMs: String(input.keepMs),
-        settleMs: input.settleMs,
-        notAfter,
-      })
-      return send(claimScript, place, args, options).then(answer => withLoss(answer, watch.lossAgeMs(place.tag)))
+      return send(claimScript, place, member => claimArgs(member, input, notAfter), options).then(answer =>
+        withLoss(answer, watch.lossAgeMs(place.tag)),
+      )
     },
-    renew(place, input, options) {
-      const args = (member: string): ScriptInput<Keys, typeof renewScript.args>['args'] => ({
-        member,
-        token: input.token,
-        fence: String(input.fence),
-        fp: input.fingerprint,
-        mode: MODE_LETTERS[input.mode],
-        memo: input.memoText,
-        attempt: input.attempt,
-        leaseMs: input.leaseMs,
-        keepMs: String(input.keepMs),
-        settleMs: input.settleMs,
-      })
-      return send(renewScript, place, args, options)
-    },
-    finish(place, input, options) {
-      const args = (member: string): ScriptInput<Keys, typeof finishScript.args>['args'] => ({
-        member,
-        token: input.token,
-        fence: String(input.fence),
-        fp: input.fingerprint,
-        mode: MODE_LETTERS[input.mode],
-        to: input.to,
-        payload: input.payload,
-        attempt: input.attempt,
-        keepMs: String(input.keepMs),
-        settleMs: input.settleMs,
-        settled: input.settledMs,
-      })
-      return send(finishScript, place, args, options)
-    },
+    renew: (place, input, options) => send(renewScript, place, member => renewArgs(member, input), options),
+    finish: (place, input, options) => send(finishScript, place, member => finishArgs(member, input), options),
     abandon: (place, { token, mode, keepMs }, options) =>
       send(
         abandonScript,
@@ -146,6 +118,26 @@ function executorSide(
         options,
       ),
   }
+}
+
+type ArgsOf<S extends { readonly args: ScriptArgs }> = ScriptInput<Keys, S['args']>['args']
+
+function claimArgs(member: string, input: ClaimInput, notAfter: number): ArgsOf<typeof claimScript> {
+  const { token, fingerprint: fp, memoText: memo, leaseMs, settleMs } = input
+  const keepMs = String(input.keepMs)
+  return { member, token, fp, mode: MODE_LETTERS[input.mode], memo, leaseMs, keepMs, settleMs, notAfter }
+}
+
+function renewArgs(member: string, input: RenewInput): ArgsOf<typeof renewScript> {
+  const { token, fingerprint: fp, memoText: memo, attempt, leaseMs, settleMs } = input
+  const [fence, mode, keepMs] = [String(input.fence), MODE_LETTERS[input.mode], String(input.keepMs)]
+  return { member, token, fence, fp, mode, memo, attempt, leaseMs, keepMs, settleMs }
+}
+
+function finishArgs(member: string, input: FinishInput): ArgsOf<typeof finishScript> {
+  const { token, fingerprint: fp, to, payload, attempt, settleMs, settledMs: settled } = input
+  const [fence, mode, keepMs] = [String(input.fence), MODE_LETTERS[input.mode], String(input.keepMs)]
+  return { member, token, fence, fp, mode, to, payload, attempt, keepMs, settleMs, settled }
 }
 
 function reconcilerSide(send: Send): Pick<Store, 'reconcile' | 'resolve' | 'decide'> {

@@ -5,6 +5,7 @@ import { launchServer, respTarget, type RedisServer } from './redis-server.ts'
 import { openRespConnection, withRespConnection, type RespConnection } from './resp/connection.ts'
 import { isRespError, textOf, type RespValue } from './resp/value.ts'
 import { serverError } from './server-error.ts'
+import { checkTls, trustOf, type ServerTls } from './tls.ts'
 
 export interface StartClusterOptions {
   /** As for `resolveRedisServer`. */
@@ -15,6 +16,8 @@ export interface StartClusterOptions {
   nodeTimeoutMs?: number
   /** More arguments for each node. */
   args?: string[]
+  /** As for `startRedis`, for every node and between them. */
+  tls?: ServerTls
 }
 
 interface Node {
@@ -200,15 +203,19 @@ async function findMaster(servers: readonly RedisServer[], key: string | undefin
  * @throws `ERR_REDIS_OPTIONS` naming the field; `ERR_REDIS_SERVER` as `startRedis`, or when the cluster does not form within 60 s
  */
 export async function startCluster(options: StartClusterOptions = {}): Promise<RedisGroup> {
-  const { replicasPerMaster = 1, nodeTimeoutMs = 2_000, args = [] } = options
+  const { replicasPerMaster = 1, nodeTimeoutMs = 2_000, args = [], tls } = options
   checkNumber('replicasPerMaster', replicasPerMaster, { min: 0, max: 3 })
   checkNumber('nodeTimeoutMs', nodeTimeoutMs, { min: 500, max: 60_000 })
+  checkTls(tls)
   const password = args[args.lastIndexOf('--requirepass') + 1]
   const masterAuth = args.includes('--requirepass') ? ['--masterauth', password as string] : []
   const lines = ['cluster-enabled yes', 'cluster-config-file nodes.conf', `cluster-node-timeout ${nodeTimeoutMs}`]
-  const binary = options.binary === undefined ? {} : { binary: options.binary }
+  const base = {
+    ...(options.binary === undefined ? {} : { binary: options.binary }),
+    ...(tls === undefined ? {} : { tls }),
+  }
   const starts = Array.from({ length: MASTERS * (1 + replicasPerMaster) }, () =>
-    launchServer({ ...binary, args: [...args, ...masterAuth], lines, withBus: true }),
+    launchServer({ ...base, args: [...args, ...masterAuth], lines, withBus: true }),
   )
   const servers = await startAll(starts)
   try {
@@ -220,7 +227,8 @@ export async function startCluster(options: StartClusterOptions = {}): Promise<R
   const secret = new URL((servers[0] as RedisServer).url).password
   const credentials = secret === '' ? '' : `:${secret}@`
   return {
-    url: `redis+cluster://${credentials}${servers.map(({ host, port }) => `${host}:${port}`).join(',')}`,
+    url: `${tls === undefined ? 'redis' : 'rediss'}+cluster://${credentials}${servers.map(({ host, port }) => `${host}:${port}`).join(',')}`,
+    tls: trustOf(tls),
     servers,
     sentinels: [],
     master: key => findMaster(servers, key),

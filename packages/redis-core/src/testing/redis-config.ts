@@ -1,5 +1,6 @@
 import { readdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { TLS_FILES, tlsLines } from './tls.ts'
 
 /** When the append-only file reaches the disk; off is `'no'` or `false`. */
 export type AofMode = 'always' | 'everysec' | 'no' | false
@@ -13,12 +14,16 @@ export interface ServerSettings {
   sentinel?: boolean
   /** More lines for the configuration file. */
   lines?: readonly string[]
+  /** Speaks TLS, by the files in its folder. */
+  tls?: boolean
+  /** A member of a cluster. */
+  withBus?: boolean
 }
 
 export const CONFIG_FILE = 'redis.conf'
 export const LOG_FILE = 'redis.log'
 /** What a restart that drops the data leaves in place: who the server is, not what it holds. */
-const KEPT_FILES = new Set([CONFIG_FILE, LOG_FILE, 'nodes.conf'])
+const KEPT_FILES = new Set([CONFIG_FILE, LOG_FILE, 'nodes.conf', ...TLS_FILES])
 
 export function keepsAof(aof: AofMode): boolean {
   return aof === 'always' || aof === 'everysec'
@@ -50,7 +55,9 @@ export async function writeConfig(directory: string, settings: ServerSettings): 
   const data = settings.sentinel === true ? [] : dataLines(settings)
   const config = [
     `bind ${settings.host}`,
-    `port ${settings.port}`,
+    ...(settings.tls === true
+      ? tlsLines(directory, settings.port, settings.withBus === true)
+      : [`port ${settings.port}`]),
     'protected-mode no',
     'daemonize no',
     'tcp-backlog 128',

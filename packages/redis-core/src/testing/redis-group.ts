@@ -1,9 +1,12 @@
 import type { RedisServer } from './redis-server.ts'
+import type { Trust } from './tls.ts'
 
 /** Several servers that form one Redis: a master with replicas under sentinels, or a cluster. */
 export interface RedisGroup extends AsyncDisposable {
-  /** For `connectRedis`: `redis+sentinel://...` or `redis+cluster://...`, naming every sentinel or node. */
+  /** For `connectRedis`: `redis+sentinel://...` or `redis+cluster://...`, naming every sentinel or node; `rediss` with TLS. */
   readonly url: string
+  /** What a client must trust: `connectRedis({ ...parseRedisUrl(group.url), tls: group.tls })`; `false` without TLS. */
+  readonly tls: Trust
   /** The servers with data; the ones that began as masters first. */
   readonly servers: RedisServer[]
   /** The sentinels; none in a cluster. */

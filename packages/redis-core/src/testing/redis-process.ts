@@ -16,6 +16,7 @@ export interface ProcessSpec {
   host: string
   port: number
   password: string | undefined
+  tls?: boolean
   args: readonly string[]
   env: Readonly<Record<string, string>>
   startTimeoutMs: number

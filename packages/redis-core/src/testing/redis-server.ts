@@ -1,7 +1,9 @@
 import type { ChildProcess } from 'node:child_process'
 import type { Redis } from 'ioredis'
 import { connectRedis } from '../connect.ts'
+import { RedisCoreError } from '../errors.ts'
 import type { ConnectOptions } from '../options.ts'
+import type { ConnectTarget } from '../target.ts'
 import { isRunning, waitForExit } from './child-guard.ts'
 import { findFreePort } from './free-port.ts'
 import { checkLoopback } from './option-checks.ts'
@@ -13,13 +15,16 @@ import { withRespConnection, type RespTarget } from './resp/connection.ts'
 import { textOf } from './resp/value.ts'
 import { serverError } from './server-error.ts'
 import { makeFolder, removeFolder } from './temporary-folder.ts'
+import { checkTls, trustOf, writeTlsFiles, type ServerTls, type Trust } from './tls.ts'
 
 /** A Redis or Valkey server of this test's own. It dies with the test runner. */
 export interface RedisServer extends AsyncDisposable {
   readonly host: string
   readonly port: number
-  /** `redis://127.0.0.1:port`, with the password of `--requirepass` if there is one. */
+  /** `redis://127.0.0.1:port`, or `rediss` with TLS; with the password of `--requirepass` if there is one. */
   readonly url: string
+  /** What a client must trust, for the `tls` of a `ConnectTarget`; `false` without TLS. A URL cannot say it. */
+  readonly tls: Trust
   /** The running process, or the last one while the server is down. */
   readonly pid: number
   /** Of the binary, for example `7.0.15`. */
@@ -28,7 +33,7 @@ export interface RedisServer extends AsyncDisposable {
   readonly directory: string
   /** Everything it has printed, restarts included. */
   log(): string
-  /** A new client made by `connectRedis`; disconnected when the server is disposed of. */
+  /** A new client made by `connectRedis`, which trusts `tls`; disconnected when the server is disposed of. */
   client(options?: ConnectOptions): Redis
   /** Orderly end. The data is on disk afterwards, with or without AOF. After 10 s it is killed. */
   stop(): Promise<void>
@@ -54,6 +59,11 @@ export interface StartRedisOptions {
   aof?: AofMode
   /** Starts as its replica; resolves once the first copy has arrived. */
   replicaOf?: RedisServer
+  /**
+   * Listens with TLS alone, and replicates with it: no plain text on any port. Its replicas need `tls` too. Client
+   * certificates are not asked for; the files are in its folder. Needs a server that was built with TLS.
+   */
+  tls?: ServerTls
   /** More arguments for the server, for example `['--maxmemory', '10mb']`. They win over the configuration. */
   args?: string[]
   /** A loopback address to listen on. @default '127.0.0.1' */
@@ -95,21 +105,24 @@ interface Identity {
   port: number
   password: string | undefined
   aof: AofMode
+  tls: ServerTls | undefined
 }
 
 interface ServerAddress {
   host: string
   port: number
   url?: string
+  tls?: Trust
 }
 
 /** Where a set-up connection to a server goes, its password included. */
-export function respTarget({ host, port, url }: ServerAddress, timeoutMs?: number): RespTarget {
+export function respTarget({ host, port, url, tls = false }: ServerAddress, timeoutMs?: number): RespTarget {
   const password = url === undefined ? '' : decodeURIComponent(new URL(url).password)
   return {
     host,
     port,
     password: password === '' ? undefined : password,
+    tls: tls !== false,
     ...(timeoutMs === undefined ? {} : { timeoutMs }),
   }
 }
@@ -125,7 +138,8 @@ async function stopProcess(identity: Identity, child: ChildProcess): Promise<voi
 
 async function shutdownWithSave(identity: Identity): Promise<void> {
   try {
-    await withRespConnection(identity, connection => connection.send('SHUTDOWN', 'SAVE'))
+    const target = { ...identity, tls: identity.tls !== undefined }
+    await withRespConnection(target, connection => connection.send('SHUTDOWN', 'SAVE'))
   } catch {
     // The server answers SHUTDOWN by closing the connection; if it refused instead, SIGTERM follows.
   }
@@ -140,8 +154,11 @@ async function killProcess(child: ChildProcess): Promise<void> {
 function createServer(identity: Identity, life: Life): RedisServer {
   const clients = new Set<Redis>()
   const { directory, host, port, password } = identity
+  const tls = trustOf(identity.tls)
   const secret = password === undefined ? '' : `:${encodeURIComponent(password)}@`
-  const url = `redis://${secret}${host}:${port}`
+  const url = `${tls === false ? 'redis' : 'rediss'}://${secret}${host}:${port}`
+  const access = password === undefined || password === '' ? {} : { password }
+  const target: ConnectTarget = { kind: 'standalone', host, port, tls, ...access }
   const signal = (name: 'SIGSTOP' | 'SIGCONT'): void => {
     if (!life.child.kill(name)) throw serverError(`the server on ${host}:${port} is not running; restart() it first`)
   }
@@ -149,6 +166,7 @@ function createServer(identity: Identity, life: Life): RedisServer {
     host,
     port,
     url,
+    tls,
     directory,
     version: identity.binary.version,
     get pid() {
@@ -156,7 +174,7 @@ function createServer(identity: Identity, life: Life): RedisServer {
     },
     log: () => readLog(directory),
     client(options) {
-      const client = connectRedis(url, options) as Redis
+      const client = connectRedis(target, options) as Redis
       clients.add(client)
       client.once('end', () => clients.delete(client))
       return client
@@ -202,15 +220,18 @@ function awaitLink(server: RedisServer): Promise<unknown> {
 }
 
 async function tryLaunch(binary: RedisBinary, options: LaunchOptions): Promise<RedisServer> {
-  const { host = '127.0.0.1', aof = 'no', lines = [], env = {}, withBus = false, sentinel = false } = options
+  const { host = '127.0.0.1', aof = 'no', lines = [], env = {}, withBus = false, sentinel = false, tls } = options
   const args = sentinel ? ['--sentinel', ...(options.args ?? [])] : (options.args ?? [])
   const port = await findFreePort(host, { withBus })
   const directory = await makeFolder()
   const password = passwordOf(args)
-  const identity: Identity = { binary, directory, host, port, password, aof }
-  const spec = { path: binary.path, directory, host, port, password, args, env, startTimeoutMs: START_TIMEOUT_MS }
+  const identity: Identity = { binary, directory, host, port, password, aof, tls }
+  const secure = tls !== undefined
+  const address = { host, port, password, tls: secure }
+  const spec = { path: binary.path, directory, ...address, args, env, startTimeoutMs: START_TIMEOUT_MS }
   try {
-    await writeConfig(directory, { host, port, version: binary.version, aof, sentinel, lines })
+    if (secure) await writeTlsFiles(directory, tls)
+    await writeConfig(directory, { host, port, version: binary.version, aof, sentinel, lines, tls: secure, withBus })
     const start = (): Promise<ChildProcess> => startProcess(spec)
     return createServer(identity, { child: await start(), start })
   } catch (error) {
@@ -234,10 +255,14 @@ export async function launchServer(options: LaunchOptions): Promise<RedisServer>
 }
 
 /** The configuration lines that make a server a replica of another. */
-export function replicaLines(master: RedisServer): string[] {
+function replicaLines(master: RedisServer, tls: ServerTls | undefined): string[] {
+  if (master.tls !== false && tls === undefined) {
+    throw new RedisCoreError('ERR_REDIS_OPTIONS', 'tls is needed: the master of replicaOf speaks TLS alone')
+  }
   const password = new URL(master.url).password
   const auth = password === '' ? [] : [`masterauth "${decodeURIComponent(password)}"`]
-  return [`replicaof ${master.host} ${master.port}`, ...auth]
+  const link = tls !== undefined && master.tls === false ? ['tls-replication no'] : []
+  return [`replicaof ${master.host} ${master.port}`, ...auth, ...link]
 }
 
 /**
@@ -245,7 +270,7 @@ export function replicaLines(master: RedisServer): string[] {
  * resolves once the server answers and INFO proves that it is our child. It dies with this process: at its exit everywhere,
  * and even at its SIGKILL on Linux with `setpriv`.
  *
- * @throws `ERR_REDIS_OPTIONS` for a host that is not loopback; `ERR_REDIS_SERVER` when there is no binary (the message says what to install) or it does not start (with its log)
+ * @throws `ERR_REDIS_OPTIONS` for a host that is not loopback, or `tls` that is no PEM or missing; `ERR_REDIS_SERVER` when there is no binary (the message says what to install) or it does not start (with its log)
  * @example
  * await using server = await startRedis({ aof: 'always' })
  * const redis = server.client()
@@ -256,8 +281,9 @@ export function replicaLines(master: RedisServer): string[] {
 export async function startRedis(options: StartRedisOptions = {}): Promise<RedisServer> {
   const { replicaOf, ...rest } = options
   if (rest.host !== undefined) checkLoopback(rest.host)
+  checkTls(rest.tls)
   if (replicaOf === undefined) return launchServer(rest)
-  const replica = await launchServer({ ...rest, lines: replicaLines(replicaOf) })
+  const replica = await launchServer({ ...rest, lines: replicaLines(replicaOf, rest.tls) })
   try {
     await awaitLink(replica)
     return replica

@@ -6,6 +6,7 @@ import { launchServer, respTarget, startRedis, type RedisServer } from './redis-
 import { withRespConnection, type RespConnection } from './resp/connection.ts'
 import { isRespError, textOf, type RespValue } from './resp/value.ts'
 import { serverError } from './server-error.ts'
+import { checkTls, trustOf, type ServerTls } from './tls.ts'
 
 export interface StartSentinelOptions {
   /** As for `resolveRedisServer`. */
@@ -16,6 +17,8 @@ export interface StartSentinelOptions {
   downAfterMs?: number
   /** More arguments for the master and each replica. */
   args?: string[]
+  /** As for `startRedis`, for every server and sentinel. */
+  tls?: ServerTls
 }
 
 const MASTER_NAME = 'mymaster'
@@ -127,16 +130,20 @@ async function findMaster(servers: readonly RedisServer[], sentinels: readonly R
   return server
 }
 
+function launchBase({ binary, tls }: StartSentinelOptions): { binary?: string; tls?: ServerTls } {
+  return { ...(binary === undefined ? {} : { binary }), ...(tls === undefined ? {} : { tls }) }
+}
+
 async function startData(options: StartSentinelOptions, started: RedisServer[]): Promise<RedisServer[]> {
   const { replicas = 2, args = [] } = options
-  const binary = options.binary === undefined ? {} : { binary: options.binary }
+  const base = launchBase(options)
   const password = args[args.lastIndexOf('--requirepass') + 1]
   // The master needs it as well: one day it will be a replica.
   const masterAuth = args.includes('--requirepass') ? ['--masterauth', password as string] : []
-  const master = await startRedis({ ...binary, args: [...args, ...masterAuth] })
+  const master = await startRedis({ ...base, args: [...args, ...masterAuth] })
   started.push(master)
   const copies = Array.from({ length: replicas }, () =>
-    startRedis({ ...binary, args: [...args, ...masterAuth], replicaOf: master }),
+    startRedis({ ...base, args: [...args, ...masterAuth], replicaOf: master }),
   )
   started.push(...(await startAll(copies)))
   return started
@@ -152,13 +159,14 @@ export async function startSentinel(options: StartSentinelOptions = {}): Promise
   const { replicas = 2, downAfterMs = 1_000 } = options
   checkNumber('replicas', replicas, { min: 0, max: 10 })
   checkNumber('downAfterMs', downAfterMs, { min: 100, max: 60_000 })
+  checkTls(options.tls)
   const all: RedisServer[] = []
   try {
     const servers = [...(await startData(options, all))]
     const [master, ...copies] = servers as [RedisServer, ...RedisServer[]]
-    const binary = options.binary === undefined ? {} : { binary: options.binary }
+    const base = launchBase(options)
     const starts = Array.from({ length: SENTINELS }, () =>
-      launchServer({ ...binary, sentinel: true, lines: sentinelLines({ master, replicas: copies, downAfterMs }) }),
+      launchServer({ ...base, sentinel: true, lines: sentinelLines({ master, replicas: copies, downAfterMs }) }),
     )
     const sentinels = await startAll(starts)
     all.unshift(...sentinels) // disposed of first, so that nobody starts a failover of a group that is leaving
@@ -166,7 +174,8 @@ export async function startSentinel(options: StartSentinelOptions = {}): Promise
     const secret = new URL(master.url).password
     const credentials = secret === '' ? '' : `:${secret}@`
     return {
-      url: `redis+sentinel://${credentials}${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}/${MASTER_NAME}`,
+      url: `${options.tls === undefined ? 'redis' : 'rediss'}+sentinel://${credentials}${sentinels.map(({ host, port }) => `${host}:${port}`).join(',')}/${MASTER_NAME}`,
+      tls: trustOf(options.tls),
       servers,
       sentinels,
       master: () => findMaster(servers, sentinels),

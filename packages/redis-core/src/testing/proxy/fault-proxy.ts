@@ -1,4 +1,5 @@
 import { connect, createServer, type AddressInfo, type Server } from 'node:net'
+import { RedisCoreError } from '../../errors.ts'
 import { systemRandom, type Random } from '../../random.ts'
 import { scriptCatalog } from '../../script.ts'
 import { checkLoopback } from '../option-checks.ts'
@@ -120,7 +121,7 @@ function createControls(
  *
  * The client always gets a connection; when the server cannot be reached, it is reset at once. No TLS.
  *
- * @throws `ERR_REDIS_OPTIONS` for a rule that makes no sense, naming the field; `ERR_REDIS_SERVER` when it cannot listen
+ * @throws `ERR_REDIS_OPTIONS` for a rule that makes no sense, naming the field, or a target with TLS; `ERR_REDIS_SERVER` when it cannot listen
  * @example
  * await using proxy = await startFaultProxy(server)
  * const redis = connectRedis(proxy.url)
@@ -131,6 +132,9 @@ function createControls(
 export async function startFaultProxy(target: ProxyTarget, options: FaultProxyOptions = {}): Promise<FaultProxy> {
   const { random = systemRandom, host = '127.0.0.1', scripts = scriptCatalog } = options
   checkLoopback(host)
+  if (target.url?.startsWith('rediss:') === true) {
+    throw new RedisCoreError('ERR_REDIS_OPTIONS', 'the fault proxy reads plain text: a target with TLS hides it')
+  }
   const rules = createRuleSet(random)
   for (const rule of options.rules ?? []) rules.add(rule)
   const context: LinkContext = {

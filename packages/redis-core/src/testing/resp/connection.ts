@@ -1,4 +1,5 @@
 import { connect, type Socket } from 'node:net'
+import { connect as connectTls } from 'node:tls'
 import { createFramer } from './framer.ts'
 import { decodeReply, encodeRequest, type RespValue } from './value.ts'
 
@@ -14,9 +15,10 @@ interface Waiter {
   reject(error: Error): void
 }
 
-function open(host: string, port: number, timeoutMs: number): Promise<Socket> {
+function open({ host, port, tls = false }: RespTarget, timeoutMs: number): Promise<Socket> {
   return new Promise((resolve, reject) => {
-    const socket = connect({ host, port, noDelay: true })
+    // Tests also start servers whose certificate a client must refuse; that the server is ours is proved by INFO.
+    const socket = tls ? connectTls({ host, port, rejectUnauthorized: false }) : connect({ host, port, noDelay: true })
     const fail = (error: Error): void => {
       clearTimeout(timer)
       socket.destroy()
@@ -27,7 +29,7 @@ function open(host: string, port: number, timeoutMs: number): Promise<Socket> {
       timeoutMs,
     )
     socket.once('error', fail)
-    socket.once('connect', () => {
+    socket.once(tls ? 'secureConnect' : 'connect', () => {
       clearTimeout(timer)
       socket.off('error', fail)
       resolve(socket)
@@ -39,6 +41,8 @@ export interface RespTarget {
   host: string
   port: number
   password?: string | undefined
+  /** Speak TLS. @default false */
+  tls?: boolean
   /** For the connection, and for each reply. @default 5000 */
   timeoutMs?: number
 }
@@ -46,7 +50,7 @@ export interface RespTarget {
 /** Connects and, when a password is given, authenticates. */
 export async function openRespConnection(target: RespTarget): Promise<RespConnection> {
   const timeoutMs = target.timeoutMs ?? 5_000
-  const socket = await open(target.host, target.port, timeoutMs)
+  const socket = await open(target, timeoutMs)
   const framer = createFramer()
   const waiting: Waiter[] = []
   const endAll = (error: Error): void => {
