@@ -4,8 +4,9 @@ import type { AccessNeed } from './expectations.ts'
 import { missing } from './fact.ts'
 import type { Origin } from './fact.ts'
 import { skip, unknown } from './finding.ts'
-import type { Finding } from './finding.ts'
+import type { Finding, Remedy } from './finding.ts'
 import type { AccessFacts } from './node-facts.ts'
+import type { UnknownBecause } from './report.ts'
 import type { NodeSubject } from './subject.ts'
 
 const MAX_LISTED = 12
@@ -21,16 +22,20 @@ export function accessOf(
   const unread = [...facts.commands.values()].every(permission => permission === 'unreadable')
   if (unread && !context.writeProbe) return skip('no-write-probe', 'ACL DRYRUN is refused, and nothing may be tried')
   if (unread && write?.ok === false) {
-    const because = write.code === 'NOPERM' ? 'refused' : 'not-shown'
-    const remedy = { text: 'Allow them. The line below is complete.', command: aclLine(subject, facts.user) }
-    const fact = missing(because, 'SET', `the probe could not write: ${write.text}`)
-    return because === 'refused' ? unknown(fact, remedy) : unknown(fact)
+    const fact = missing(write.because, 'SET', `the probe could not write: ${write.text}`)
+    return unknown(fact, remedyWhen(write.because, subject, facts.user))
   }
   return {
     facts,
     need: accessNeed(context.profile, context.expect),
     from: { evidence: facts.evidence, source: facts.source },
   }
+}
+
+/** The line that allows what is missing; none where it is not the permission that is missing. */
+export function remedyWhen(because: UnknownBecause, subject: NodeSubject, user: string): Remedy | undefined {
+  if (because !== 'refused') return undefined
+  return { text: 'Allow them. The line below is complete.', command: aclLine(subject, user) }
 }
 
 export function listNames(names: readonly string[]): string {

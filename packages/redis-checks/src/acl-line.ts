@@ -1,4 +1,5 @@
 import { accessNeed } from './expectations.ts'
+import { shellLine } from './shell.ts'
 import type { NodeSubject } from './subject.ts'
 
 /** What the checks themselves need beside the application's commands: the probe, the marker, and reading. */
@@ -21,14 +22,22 @@ const READING: readonly string[] = [
   '+role',
   '+config|get',
   '+acl|whoami',
+  '+acl|dryrun',
   '+cluster|info',
   '+cluster|nodes',
 ]
 
-/** One complete line that gives `user` what the application and the checks need, and nothing else. */
-export function aclLine({ context, deployment }: NodeSubject, user: string): string {
+/**
+ * One complete line that gives `user` what the application and the checks need, and nothing else. Keys that are allowed
+ * already are left alone: Redis refuses a pattern beside `~*`.
+ */
+export function aclLine({ node, context, deployment, atLeast }: NodeSubject, user: string): string {
   const { commands, scriptCommands } = accessNeed(context.profile, context.expect)
-  const names = new Set([...OWN, ...commands, ...scriptCommands].map(name => name.toUpperCase()))
+  // A server that does not know a command refuses the whole line.
+  const proof = atLeast('7.2') ? ['WAITAOF'] : []
+  const names = new Set([...OWN, ...proof, ...commands, ...scriptCommands].map(name => name.toUpperCase()))
   const rules = [...names].sort().map(name => `+${name.toLowerCase().replace(' ', '|')}`)
-  return `redis-cli ACL SETUSER ${user} '~${deployment.keyPrefix}*' ${rules.join(' ')} ${READING.join(' ')}`
+  const mayUseKeys = user === node.access?.user && node.access.key === 'allowed'
+  const keys = mayUseKeys ? [] : [`~${deployment.keyPrefix}*`]
+  return shellLine('redis-cli', 'ACL', 'SETUSER', user, ...keys, ...rules, ...READING)
 }

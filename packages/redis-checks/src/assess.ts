@@ -2,7 +2,8 @@ import { isClientCheck } from './check.ts'
 import type { Check } from './check.ts'
 import { checks } from './catalogue.gen.ts'
 import type { ClientSubject } from './client-subject.ts'
-import type { Finding, LevelFinding } from './finding.ts'
+import { remedyToSee } from './finding.ts'
+import type { Finding, LevelFinding, Remedy } from './finding.ts'
 import { lowerTo, parseCaps } from './level.ts'
 import type { Cap } from './level.ts'
 import type { LossSignal } from './loss-signal.ts'
@@ -10,6 +11,7 @@ import type { NodeFacts } from './node-facts.ts'
 import type { ResolvedOptions } from './options.ts'
 import type { CheckResult, Skipped } from './report.ts'
 import type { Scrub } from './scrub.ts'
+import { shellLine } from './shell.ts'
 import { createSubject } from './subject.ts'
 import type { DeploymentFacts, DeploymentSubject, NodeSubject, RunContext } from './subject.ts'
 
@@ -26,6 +28,8 @@ export interface AssessAsk {
   readonly context: RunContext
   readonly signals: readonly LossSignal[]
   readonly scrub: Scrub
+  /** How redis-cli logs in to a node of this deployment; no address, no secret. */
+  readonly cliFlags: (kind: NodeFacts['kind']) => readonly string[]
 }
 
 interface Collector extends Assessment {
@@ -133,15 +137,16 @@ function judge(collector: Collector, check: Check, node: string | null, run: () 
 }
 
 function toResult(
-  { options, scrub }: AssessAsk,
+  ask: AssessAsk,
   check: Check,
   node: string | null,
   finding: Exclude<Finding, { kind: 'skip' }>,
 ): CheckResult {
+  const { options, scrub } = ask
   const cap: Cap = parseCaps(check.caps)[options.profile]
   const given: Partial<LevelFinding> = finding.kind === 'level' ? finding : {}
   const level = finding.kind === 'level' ? lowerTo(finding.level, cap) : 'unknown'
-  const remedy = finding.remedy ?? given.remedy ?? check.remedy
+  const remedy = finding.remedy ?? (finding.kind === 'unknown' ? remedyToSee(finding.because) : check.remedy)
   return {
     id: check.id,
     group: check.group,
@@ -156,23 +161,26 @@ function toResult(
     source: finding.source,
     guarantees: [...check.guarantees],
     message: scrub(finding.message),
-    remedy: addressed(remedy, node),
+    remedy: addressed(ask, remedy, node),
     docs: docsOf(check.id),
     data: scrubbed(given.data ?? {}, scrub),
   }
 }
 
+// oxlint-disable-next-line no-control-regex -- they are what is refused
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/
+
 /** The command of a remedy goes to the node it is about. */
-function addressed(
-  remedy: { text: string; command?: string },
-  node: string | null,
-): { text: string; command?: string } {
+function addressed({ deployment, cliFlags }: AssessAsk, remedy: Remedy, about: string | null): CheckResult['remedy'] {
   const { text, command } = remedy
-  if (command === undefined) return { text }
-  if (node === null || !command.startsWith('redis-cli ')) return { text, command }
-  const colon = node.lastIndexOf(':')
-  const where = colon === -1 ? `-s ${node}` : `-h ${node.slice(0, colon)} -p ${node.slice(colon + 1)}`
-  return { text, command: command.replace('redis-cli ', `redis-cli ${where} `) }
+  const id = remedy.node ?? about
+  // It may hold names a server gave; one that no terminal shows as it is, is not offered for typing.
+  if (command === undefined || UNPRINTABLE.test(command)) return { text }
+  if (id === null || !command.startsWith('redis-cli ')) return { text, command }
+  const colon = id.lastIndexOf(':')
+  const where = colon === -1 ? ['-s', id] : ['-h', id.slice(0, colon), '-p', id.slice(colon + 1)]
+  const kind = deployment.nodes.find(node => node.id === id)?.kind ?? 'data'
+  return { text, command: shellLine('redis-cli', ...where, ...cliFlags(kind)) + command.slice('redis-cli'.length) }
 }
 
 function scrubbed(data: CheckResult['data'], scrub: Scrub): CheckResult['data'] {

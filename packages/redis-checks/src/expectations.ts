@@ -32,7 +32,7 @@ export interface AccessNeed {
 
 const IDEMPOTENCY: AccessNeed = {
   commands: ['EVAL', 'EVALSHA'],
-  scriptCommands: ['GET', 'SET', 'TIME', 'ZADD', 'ZINCRBY', 'ZRANGE', 'ZRANGEBYSCORE', 'ZREM', 'ZSCORE'],
+  scriptCommands: ['GET', 'SET', 'TIME', 'ZADD', 'ZINCRBY', 'ZMSCORE', 'ZRANGE', 'ZRANGEBYSCORE', 'ZREM', 'ZSCORE'],
 }
 const GENERAL: readonly string[] = ['GET', 'SET', 'DEL', 'PEXPIRE', 'PTTL', 'HSET', 'HGETALL', 'TIME']
 

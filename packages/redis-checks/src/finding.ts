@@ -3,8 +3,10 @@ import type { Data, Evidence, SkipReason, UnknownBecause } from './report.ts'
 
 export interface Remedy {
   text: string
-  /** To be typed as it stands; `redis-cli` gets the node's address. */
+  /** To be typed as it stands; `redis-cli` gets the address of a node, and how to log in there. */
   command?: string
+  /** The node the command goes to. @default the node the finding is about */
+  node?: string
 }
 
 /** What may differ from the check's own texts. */
@@ -58,9 +60,22 @@ export function skip(reason: SkipReason, detail: string): Finding {
   return { kind: 'skip', reason, detail }
 }
 
+/** The remedy of a check ends what it found; where nothing was found, the remedy is to see. */
+const TO_SEE: Record<UnknownBecause, Remedy> = {
+  refused: { text: 'Allow this user to read it, or vouch for the setting in expect.attest.' },
+  'not-shown': { text: 'Look it up where the service is set up, and vouch for the setting in expect.attest.' },
+  timeout: { text: 'Run it again when the node answers, with a longer timeout if it is only slow.' },
+  unreachable: { text: 'Run it again when the node answers.' },
+  crashed: { text: 'Report it with the output of --json.' },
+}
+
+export function remedyToSee(because: UnknownBecause): Remedy {
+  return TO_SEE[because]
+}
+
 /** A finding that stands on a missing fact. */
 export function unknown(fact: MissingFact, remedy?: Remedy): Finding {
-  const message = `Could not be read: ${fact.detail}. Unknown never counts as pass.`
+  const message = `Could not be read: ${fact.detail.replace(/\.$/, '')}. Unknown never counts as pass.`
   return {
     kind: 'unknown',
     because: fact.because,

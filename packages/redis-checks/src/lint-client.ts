@@ -56,7 +56,7 @@ const NO_DEPLOYMENT: DeploymentFacts = {
  */
 export function lintClient(redis: RedisClient, options: LintClientOptions): CheckResult[] {
   assertClient(redis)
-  const parsed = schema.safeParse(options)
+  const parsed = schema.safeParse(options, { jitless: true })
   if (!parsed.success) {
     const [issue] = parsed.error.issues
     throw new RedisChecksOptionsError(
@@ -65,6 +65,7 @@ export function lintClient(redis: RedisClient, options: LintClientOptions): Chec
     )
   }
   const { role, profile = 'idempotency.strict', ...rest } = parsed.data
+  const plan = planDial(redis)
   const only = checks.filter(check => isClientCheck(check)).map(check => check.id)
   const resolved = resolveOptions({ profile, only })
   const { results } = assess({
@@ -73,7 +74,8 @@ export function lintClient(redis: RedisClient, options: LintClientOptions): Chec
     options: resolved,
     context: { profile, expect: {}, nowMs: 0, writeProbe: false, fast: false, attested: new Map() },
     signals: [],
-    scrub: createScrub(planDial(redis).secrets),
+    scrub: createScrub(plan.secrets),
+    cliFlags: plan.cliFlags,
   })
   return conclude(results, NO_DEPLOYMENT, resolved).results
 }

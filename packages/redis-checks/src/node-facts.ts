@@ -1,5 +1,5 @@
 import type { Fact } from './fact.ts'
-import type { NodeReport } from './report.ts'
+import type { NodeReport, UnknownBecause } from './report.ts'
 
 export type Permission = 'allowed' | 'refused' | 'unreadable'
 
@@ -18,11 +18,14 @@ export interface AccessFacts {
   /** ACL itself is refused, and need not be asked again. */
   readonly aclRefused: boolean
   /** Why a permission is unreadable. */
+  readonly because: UnknownBecause
   readonly detail: string
 }
 
 /** How the write of the probe ended. */
-export type WriteOutcome = { readonly ok: true } | { readonly ok: false; readonly code: string; readonly text: string }
+export type WriteOutcome =
+  | { readonly ok: true }
+  | { readonly ok: false; readonly code: string; readonly text: string; readonly because: UnknownBecause }
 
 export interface ProbeFacts {
   readonly write: WriteOutcome

@@ -224,7 +224,8 @@ function refuseSkips({ skip = [] }: CheckOptions): void {
 }
 
 function parse(schema: z.ZodType, options: unknown): unknown {
-  const parsed = schema.safeParse(options)
+  // Read once per run: compiling a parser first would take longer.
+  const parsed = schema.safeParse(options, { jitless: true })
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
   const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []

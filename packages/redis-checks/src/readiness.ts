@@ -36,17 +36,38 @@ export function judgeReadiness(state: {
       stale: false,
     }
   }
-  const failing = report.results.filter(result => result.level === 'fail')
-  const blocking = idsOf(failing.filter(result => result.blocking))
+  const { blocking, failing, unreachable } = standingOf(report)
   const stale = ageMs !== null && ageMs > 3 * state.fastIntervalMs
-  const degraded = [
-    ...idsOf(failing.filter(result => !result.blocking)),
-    ...(holdOffUntilMs === null ? [] : ['hold-off']),
-    ...(report.nodes.some(node => !node.reachable) ? ['unreachable'] : []),
-    ...(stale ? ['stale'] : []),
-  ]
+  const degraded = [...failing]
+  if (holdOffUntilMs !== null) degraded.push('hold-off')
+  if (unreachable) degraded.push('unreachable')
+  if (stale) degraded.push('stale')
   const status = blocking.length > 0 ? 'not-ready' : degraded.length > 0 ? 'degraded' : 'ready'
-  return { status, httpStatus: status === 'not-ready' ? 503 : 200, blocking, degraded, holdOffUntilMs, ageMs, stale }
+  const httpStatus = status === 'not-ready' ? 503 : 200
+  return { status, httpStatus, blocking: [...blocking], degraded, holdOffUntilMs, ageMs, stale }
+}
+
+/** What a report says as long as it is the last one. */
+interface Standing {
+  readonly blocking: readonly string[]
+  readonly failing: readonly string[]
+  readonly unreachable: boolean
+}
+
+/** Readiness is asked far more often than reports come, and a report of many nodes is long. */
+const standings = new WeakMap<Report, Standing>()
+
+function standingOf(report: Report): Standing {
+  const kept = standings.get(report)
+  if (kept !== undefined) return kept
+  const failing = report.results.filter(result => result.level === 'fail')
+  const standing = {
+    blocking: idsOf(failing.filter(result => result.blocking)),
+    failing: idsOf(failing.filter(result => !result.blocking)),
+    unreachable: report.nodes.some(node => !node.reachable),
+  }
+  standings.set(report, standing)
+  return standing
 }
 
 function idsOf(results: readonly { readonly id: string }[]): string[] {

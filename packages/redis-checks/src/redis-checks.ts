@@ -15,11 +15,13 @@ import { resolveOptions } from './options.ts'
 import type { CheckOptions, ResolvedOptions } from './options.ts'
 import { createConnections } from './redis/connections.ts'
 import type { Connections } from './redis/connections.ts'
+import type { NodeFacts } from './node-facts.ts'
 import { planDial } from './redis/dial-plan.ts'
 import type { DialPlan } from './redis/dial-plan.ts'
 import { examine } from './redis/examine.ts'
 import type { Report } from './report.ts'
 import { createScrub } from './scrub.ts'
+import type { Scrub } from './scrub.ts'
 import type { DeploymentFacts, RunContext } from './subject.ts'
 
 export const DEFAULT_KEY_PREFIX = 'safety:'
@@ -57,7 +59,11 @@ export interface RunResult {
  */
 export async function checkRedis(redis: RedisClient, options: CheckOptions): Promise<Report> {
   assertClient(redis)
-  const resolved = resolveOptions(options)
+  return checkOnce(redis, resolveOptions(options))
+}
+
+/** One full run over connections of its own, by options already read. */
+export async function checkOnce(redis: RedisClient, resolved: ResolvedOptions): Promise<Report> {
   resolved.signal?.throwIfAborted()
   const plan = planDial(redis)
   const connections = createConnections(plan)
@@ -86,7 +92,7 @@ export async function runChecks(ask: RunAsk): Promise<RunResult> {
   const started = systemClock.monotonic()
   const keyPrefix = `${plan.keyPrefix}${options.expect.keyPrefix ?? DEFAULT_KEY_PREFIX}`
   const scrub = createScrub(plan.secrets)
-  const deployment = await examine({
+  const examined = await examine({
     plan,
     connections: ask.connections,
     fast: ask.fast,
@@ -102,15 +108,29 @@ export async function runChecks(ask: RunAsk): Promise<RunResult> {
     refusedBefore: ask.refusedBefore,
     markerTags: ask.markerTags,
   })
+  const deployment = { ...examined, nodes: examined.nodes.map(node => withCleanFailure(node, scrub)) }
   const nowMs = clock.now()
   const found = findLoss(deployment.nodes, options.previous, { profile: options.profile, fast: ask.fast })
   const signals = [...found, ...(ask.knownLosses ?? [])]
   const context = contextOf(ask, nowMs)
-  const assessment = assess({ deployment, client: clientOf(redis, options), options, context, signals, scrub })
+  const assessment = assess({
+    deployment,
+    client: clientOf(redis, options),
+    options,
+    context,
+    signals,
+    scrub,
+    cliFlags: plan.cliFlags,
+  })
   const durationMs = systemClock.monotonic() - started
   const report = buildReport({ deployment, assessment, options, startedMs, nowMs, durationMs, scrub })
   tell(ask, report, assessment)
   return { report, deployment, signals: found }
+}
+
+/** The sentence of the summary tells it as it is. */
+function withCleanFailure(node: NodeFacts, scrub: Scrub): NodeFacts {
+  return node.failure === null ? node : { ...node, failure: { ...node.failure, text: scrub(node.failure.text) } }
 }
 
 function contextOf({ options, fast, writeProbe }: RunAsk, nowMs: number): RunContext {

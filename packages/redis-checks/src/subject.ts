@@ -88,9 +88,10 @@ export function createSubject(
     info,
     infoNumber: (...fields) => numberOf(info(...fields)),
     grew(counter) {
-      const now = countersOf(node)[counter]
       const before = earlier.previous?.counters[counter]
-      if (now === undefined || before === undefined) return null
+      if (before === undefined) return null
+      const now = countersOf(node)[counter]
+      if (now === undefined) return null
       return now < before ? now : now - before
     },
     atLeast: version => node.version.known && compareVersions(node.version.value, version) >= 0,

@@ -24,7 +24,7 @@ function sentenceOf(
 ): string {
   if (!answered) {
     const [first] = deployment.nodes
-    const why = first?.failure?.text === undefined ? '' : ` (${first.id})`
+    const why = first === undefined || first.failure === null ? '' : ` (${first.id}: ${first.failure.text})`
     return `No node answered${why}: nothing is known about this Redis.`
   }
   const nodes = `${deployment.nodes.length} ${deployment.nodes.length === 1 ? 'node' : 'nodes'}`
@@ -37,7 +37,7 @@ function sentenceOf(
     return `${profile}: nothing disproved on ${nodes}, but ${count(counts.unknown, 'fact was', 'facts were')} not readable: ${list(idsAt(results, 'unknown'))}.${partly}`
   }
   if (level === 'warn') {
-    return `${profile}: no guarantee is broken on ${nodes}, ${count(counts.warn, 'is', 'are')} weakened: ${list(idsAt(results, 'warn'))}.${partly}`
+    return `${profile}: no guarantee is broken on ${nodes}; ${count(counts.warn, 'finding weakens', 'findings weaken')} one: ${list(idsAt(results, 'warn'))}.${partly}`
   }
   return `${profile}: not disproved on ${nodes} by ${count(counts.pass, 'check', 'checks')}.${partly}`
 }

@@ -1,41 +1,22 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 
-import { startRedis } from '@safety/redis-core/testing'
+import { startFaultProxy, startRedis } from '@safety/redis-core/testing'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
-import { runCli } from '../src/cli/run-cli.ts'
 import { exitCodeOf } from '../src/cli/exit-code.ts'
 import { catalogue } from '../src/index.ts'
 import type { Report } from '../src/index.ts'
+import { cli } from './doctor.ts'
 import { startFakeRedis, table } from './fake-redis.ts'
 import { awaitOnline, examine, nodeId } from './harness.ts'
 
 const MAIN = fileURLToPath(new URL('../src/cli/main.ts', import.meta.url))
-
-interface Run {
-  readonly code: number | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
-/** Runs the command in this process. */
-async function cli(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
-  let stdout = ''
-  let stderr = ''
-  const code = await runCli(['doctor', ...args], {
-    print: async text => void (stdout += text),
-    error: text => void (stderr += text),
-    env,
-    color: false,
-    signal: new AbortController().signal,
-  })
-  return { code, stdout, stderr }
-}
 
 let folder: string
 beforeAll(async () => {
@@ -84,7 +65,20 @@ describe('exit codes [claim 34]', () => {
       [[url, '--nonsense'], /nonsense/],
       [[url, '--profile', 'odd'], /profile/],
       [[url, '--format', 'pdf'], /format/],
-      [[url, '--only', 'no-such-check'], /no-such-check/],
+      [
+        [url, '--only', 'no-such-check'],
+        /^redis-checks: --only: no check is called "no-such-check"\. Known: .*eviction-policy/,
+      ],
+      [[url, '--skip', 'evictionpolicy'], /^redis-checks: --skip: .* Did you mean eviction-policy\?\n$/],
+      // Nothing to run would end in 0.
+      [[url, '--only', ' ,'], /--only: names no check/],
+      [[url, '--ack', '{}'], /^redis-checks: --ack: .*array/],
+      [[url, '--ack', '[{"id":"rolle","reason":"x","until":"2999-01-01"}]'], /^redis-checks: --ack: .*rolle/],
+      [['redis://127.0.0.1:70000'], /port/],
+      [['rediss://user@host'], /credentials/],
+      [[url, '--tls-ca', missing], /--tls-ca: ENOENT/],
+      [[url, '--username', 'app'], /password/],
+      [[url, '--sentinel', 'main', '--cluster'], /exclude each other/],
       [[url, '--timeout-ms', '5'], /100\.\.60000/],
       [[url, '--ack', missing], /ENOENT/],
       [[url, '--ack', broken], /JSON/],
@@ -133,6 +127,24 @@ describe('exit codes [claim 34]', () => {
     gone.resume()
   })
 
+  test('3: it hangs up in the middle; nothing lost counts as refused, and no remedy says to change what was not seen', async () => {
+    await using server = await startRedis({ aof: 'always' })
+    for (const command of ['info', 'set', 'acl', 'eval']) {
+      await using proxy = await startFaultProxy(server)
+      proxy.add({ match: { command }, action: { kind: 'drop-request', then: 'reset' } })
+      const { code, stdout } = await cli([proxy.url, '--profile', 'idempotency.strict', '--json'])
+      const { results, complete } = JSON.parse(stdout) as Report
+      expect([command, code, complete]).toEqual([command, 3, false])
+      const lost = results.filter(({ level }) => level === 'unknown')
+      expect(lost.length).toBeGreaterThan(0)
+      for (const { id, unknownBecause, remedy } of lost) {
+        expect([id, unknownBecause]).toEqual([id, expect.stringMatching(/^(?:unreachable|timeout)$/)])
+        expect(remedy).not.toHaveProperty('command')
+      }
+      expect(results.find(({ id }) => id === 'optional-reads')?.level ?? 'pass').toBe('pass')
+    }
+  })
+
   test('4: a check crashed', async () => {
     await using server = await startRedis({ aof: 'everysec' })
     const report: Report = await examine(server)
@@ -179,6 +191,52 @@ describe('the command', () => {
     expect(code).toBe(1)
   })
 
+  test('an acknowledgement that has expired, is refused or was not needed is told, and accepts nothing', async () => {
+    await using server = await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] })
+    const until = '2999-01-01T00:00:00Z'
+    const given = [
+      { id: 'persistence', reason: 'moved', until: '2020-01-01T00:00:00Z' },
+      { id: 'eviction-policy', reason: 'known', until },
+      { id: 'aof-health', reason: 'none', until },
+    ]
+    const args = [server.url, '--profile', 'idempotency.strict', '--ack', JSON.stringify(given)]
+    const { code, stdout } = await cli(args)
+    expect(code).toBe(1)
+    expect(stdout.split('\n').filter(line => line.startsWith('note'))).toEqual([
+      'note   the acknowledgement of persistence has expired: what it accepted counts again',
+      'note   the acknowledgement of eviction-policy is refused: nobody can accept this finding in this profile',
+      'note   the acknowledgement of aof-health was not needed: there is nothing to accept',
+    ])
+    expect(stdout).toMatch(/^FAIL +persistence/m)
+    expect(stdout).toMatch(/^FAIL +eviction-policy/m)
+  })
+
+  test('a report that cannot be written out is no success', async () => {
+    await using server = await startRedis({ aof: 'everysec' })
+    // Where there is no such device, it is a file nobody may make.
+    const { code, stderr } = await cli([server.url, '--output', '/dev/full'])
+    expect(code).toBe(existsSync('/dev/full') ? 4 : 2)
+    expect(stderr).toMatch(/^redis-checks: --output: E[A-Z]+: \/dev\/full/)
+  })
+
+  test('says why no node answered, also when reachable is not among the checks', async () => {
+    const { code, stdout } = await cli(['redis://127.0.0.1:1', '--only', 'role'])
+    expect({ code, stdout }).toEqual({
+      code: 3,
+      stdout: 'No node answered (127.0.0.1:1: connect ECONNREFUSED 127.0.0.1:1): nothing is known about this Redis.\n',
+    })
+  })
+
+  test('prints what the README shows', async () => {
+    const args = ['--maxmemory', '100mb', '--maxmemory-policy', 'volatile-lru']
+    await using server = await startRedis({ args })
+    const readme = await readFile(new URL('../README.md', import.meta.url), 'utf8')
+    const [, command = '', output = ''] = /^```\n\$ redis-checks doctor (.*)\n([\s\S]*?)^```/m.exec(readme) ?? []
+    const here = (text: string): string => text.replaceAll('16379', String(server.port))
+    const { stdout } = await cli(here(command).split(' '))
+    expect(stdout).toBe(here(output))
+  })
+
   test('as a process it prints the whole report into a pipe before it exits', async () => {
     await using server = await startRedis()
     const child = spawn(process.execPath, [MAIN, 'doctor', server.url, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
@@ -191,16 +249,35 @@ describe('the command', () => {
     expect(JSON.parse(stdout)).toMatchObject({ schemaVersion: 1 })
   })
 
-  test('applying the printed remedies of a default server one after the other ends in exit 0', async () => {
-    await using server = await startRedis({ args: ['--maxmemory-policy', 'allkeys-lru'] })
-    const redis = server.client()
-    for (let round = 0; round < 5; round++) {
-      const { code, stdout } = await cli([server.url, '--json'])
-      if (code === 0) break
-      const failing = (JSON.parse(stdout) as Report).results.find(({ level }) => level === 'fail')
-      const words = (failing?.remedy.command ?? '').replace(/^redis-cli -h \S+ -p \d+ /, '').split(' ')
-      await redis.call(words[0] as string, ...words.slice(1))
+  test('Ctrl-C ends it at once: one line, 130, no report', async () => {
+    await using server = await startRedis()
+    server.pause()
+    const child = spawn(process.execPath, [MAIN, 'doctor', server.url, '--timeout-ms', '60000'])
+    let output = ''
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.setEncoding('utf8').on('data', (text: string) => (output += text))
     }
-    expect((await cli([server.url])).code).toBe(0)
+    await once(child, 'spawn')
+    const interrupting = setInterval(() => child.kill('SIGINT'), 500)
+    await once(child, 'close')
+    clearInterval(interrupting)
+    server.resume()
+    // Before its handler stands, the signal itself ends the process.
+    if (child.signalCode === null) {
+      expect({ code: child.exitCode, output }).toEqual({
+        code: 130,
+        output: 'redis-checks: stopped by SIGINT: there is no report\n',
+      })
+    } else expect(output).toBe('')
+  })
+
+  test('a reader that has seen enough is no failure', async () => {
+    await using server = await startRedis()
+    const child = spawn(process.execPath, [MAIN, 'doctor', server.url, '--json'], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let stderr = ''
+    child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+    child.stdout.destroy()
+    await once(child, 'close')
+    expect({ code: child.exitCode, stderr }).toEqual({ code: 1, stderr: '' })
   })
 })

@@ -1,10 +1,5 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { createServer } from 'node:net'
 import type { AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { promisify } from 'node:util'
 
 import { connectRedis } from '@safety/redis-core'
 import type { RedisClient } from '@safety/redis-core'
@@ -21,14 +16,6 @@ const commandCalls = (info: string): Record<string, number> =>
   Object.fromEntries(
     [...info.matchAll(/^cmdstat_(\S+?):calls=(\d+)/gm)].map(([, name = '', calls]) => [name, Number(calls)]),
   )
-
-async function freePort(): Promise<number> {
-  const server = createServer()
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  const { port } = server.address() as AddressInfo
-  await new Promise<void>(resolve => server.close(() => resolve()))
-  return port
-}
 
 describe('contact', () => {
   test('a wrong password says WRONGPASS, and never shows the password [claim 20]', async () => {
@@ -121,44 +108,6 @@ describe('contact', () => {
       observed: 'loading, about 9 s left',
     })
     expect(levelOf(report, 'reachable')).toBe('pass')
-  })
-
-  test('TLS is kept: a server behind it is read with its authority, and refused without', async () => {
-    const folder = await mkdtemp(join(tmpdir(), 'redis-checks-tls-'))
-    const [key, cert] = [join(folder, 'key.pem'), join(folder, 'cert.pem')]
-    const names = ['-subj', '/CN=localhost', '-addext', 'subjectAltName=DNS:localhost,IP:127.0.0.1']
-    await promisify(execFile)('openssl', [
-      'req',
-      '-x509',
-      '-newkey',
-      'rsa:2048',
-      '-nodes',
-      '-days',
-      '2',
-      '-keyout',
-      key,
-      '-out',
-      cert,
-      ...names,
-    ])
-    const tlsPort = await freePort()
-    const files = ['--tls-cert-file', cert, '--tls-key-file', key, '--tls-ca-cert-file', cert]
-    const args = ['--tls-port', String(tlsPort), ...files, '--tls-auth-clients', 'no']
-    await using server = await startRedis({ aof: 'everysec', args })
-    expect(server.port).not.toBe(tlsPort)
-    const trusting = new Redis({
-      host: '127.0.0.1',
-      port: tlsPort,
-      tls: { ca: await readFile(cert) },
-      lazyConnect: true,
-    })
-    const report = await examineClient(trusting)
-    expect(report.nodes).toMatchObject([{ id: `127.0.0.1:${tlsPort}`, reachable: true }])
-    expect(levelOf(report, 'persistence')).toBe('pass')
-    const distrusting = await examine(`rediss://127.0.0.1:${tlsPort}`)
-    expect(resultOf(distrusting, 'reachable').observed).toMatch(/self.signed/)
-    trusting.disconnect()
-    await rm(folder, { recursive: true })
   })
 
   test('an abort rejects with the reason [claim 24]', async () => {

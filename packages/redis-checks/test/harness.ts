@@ -80,6 +80,41 @@ export async function until(holds: () => boolean | Promise<boolean>, timeoutMs =
   }
 }
 
+/** Writes records, with a TTL or without; what Redis refuses is left out. */
+export async function fill(
+  server: RedisServer,
+  prefix: string,
+  records: number,
+  bytes: number,
+  ttl = true,
+): Promise<void> {
+  const redis = server.client()
+  await ready(redis)
+  const pipeline = redis.pipeline()
+  for (let index = 0; index < records; index++) {
+    if (ttl) pipeline.set(`${prefix}:${index}`, 'x'.repeat(bytes), 'EX', 1000)
+    else pipeline.set(`${prefix}:${index}`, 'x'.repeat(bytes))
+  }
+  await pipeline.exec()
+  redis.disconnect()
+}
+
+/** A section of INFO, asked by a connection of its own: a server that changes its role closes the ones it has. */
+export async function infoOf(server: RedisServer, section: string): Promise<string> {
+  const redis = server.client({ profile: 'checks' })
+  const text = await redis.connect().then(
+    () => redis.info(section).catch(() => ''),
+    () => '',
+  )
+  redis.disconnect()
+  return text
+}
+
+/** `master` or `slave`; empty while the server does not answer. */
+export async function roleOf(server: RedisServer): Promise<string> {
+  return /^role:(\w+)/m.exec(await infoOf(server, 'replication'))?.[1] ?? ''
+}
+
 /** Waits until the master itself counts its replicas as online; their own side of the link is up a moment before. */
 export async function awaitOnline(master: RedisServer, count = 1): Promise<void> {
   const redis = master.client()

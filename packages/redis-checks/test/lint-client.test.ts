@@ -37,6 +37,17 @@ function cluster(changes: ClusterOptions = {}): RedisClient {
   return new AnyCluster([{ host: '127.0.0.1', port: 1 }], options)
 }
 
+/** Options of one connection without one of them; enableOfflineQueue has no place inside redisOptions. */
+function without(name: keyof RedisOptions): RedisOptions {
+  const { enableOfflineQueue: _misplaced, ...rest } = GOOD
+  return Object.fromEntries(Object.entries(rest).filter(([key]) => key !== name))
+}
+
+/** A handler that sends again after this error alone, and leaves a demoted master. */
+function twoOn(text: string): NonNullable<RedisOptions['reconnectOnError']> {
+  return error => (error.message.startsWith(text) ? 2 : error.message.startsWith('READONLY') ? 1 : false)
+}
+
 /** The levels of one check in strict, standard, breaker and cache. */
 function levels(redis: RedisClient, id: string, options: Partial<LintClientOptions> = {}): string {
   const found = PROFILES.map(profile => {
@@ -57,6 +68,13 @@ describe('each client check: one flip gives its level in each profile, undone it
     ['offline-queue', () => cluster({ enableOfflineQueue: true }), 'fail warn warn info', {}, () => cluster()],
     ['command-timeout', () => plain({ commandTimeout: undefined }), 'fail fail fail warn'],
     ['command-timeout', () => plain({ commandTimeout: 2000 }), 'warn warn warn warn', { leaseMs: 3000 }],
+    [
+      'command-timeout',
+      () => cluster({ redisOptions: without('commandTimeout') }),
+      'fail fail fail warn',
+      {},
+      () => cluster(),
+    ],
     ['ghost-command', () => plain({ enableOfflineQueue: true }), 'warn warn info info'],
     ['ghost-command', () => plain({ autoResendUnfulfilledCommands: true }), 'warn warn info info'],
     ['retries-per-request', () => plain({ maxRetriesPerRequest: null }), 'fail fail fail warn'],
@@ -65,7 +83,17 @@ describe('each client check: one flip gives its level in each profile, undone it
     ['retry-strategy', () => plain({ retryStrategy: () => 30_001 }), 'warn warn warn info'],
     ['retry-strategy', () => plain({ retryStrategy: () => 100 }), 'info info info info'],
     ['reconnect-on-error', () => plain({ reconnectOnError: () => 2 }), 'fail fail fail warn'],
+    ['retry-strategy', () => cluster({ clusterRetryStrategy: () => null }), 'warn warn warn info', {}, () => cluster()],
+    ['reconnect-on-error', () => plain({ reconnectOnError: twoOn('Command timed out') }), 'fail fail fail warn'],
+    ['reconnect-on-error', () => plain({ reconnectOnError: twoOn('ERR') }), 'fail fail fail warn'],
     ['reconnect-on-error', () => plain({ reconnectOnError: null }), 'warn warn warn warn', { replicas: 1 }],
+    [
+      'reconnect-on-error',
+      () => plain({ ...SENTINELS, reconnectOnError: null }),
+      'warn warn warn warn',
+      {},
+      () => plain(SENTINELS),
+    ],
     ['cluster-retry', () => cluster({ retryDelayOnFailover: 100 }), 'fail fail warn info', {}, () => cluster()],
     [
       'misplaced-option',
@@ -82,14 +110,25 @@ describe('each client check: one flip gives its level in each profile, undone it
       () => plain({ ...SENTINELS, failoverDetector: true }),
     ],
     ['ready-check', () => plain({ enableReadyCheck: false }), 'warn warn warn info'],
+    [
+      'ready-check',
+      () => cluster({ redisOptions: { ...without('enableOfflineQueue'), enableReadyCheck: false } }),
+      'warn warn warn info',
+      {},
+      () => cluster(),
+    ],
+    ['ready-check', () => cluster({ enableReadyCheck: false }), 'warn warn warn info', {}, () => cluster()],
     ['auto-pipelining', () => plain({ enableAutoPipelining: true }), 'warn warn info info'],
+    ['auto-pipelining', () => cluster({ enableAutoPipelining: true }), 'warn warn info info', {}, () => cluster()],
     ['read-routing', () => cluster({ scaleReads: 'slave' }), 'fail fail warn info', {}, () => cluster()],
     ['read-routing', () => plain({ ...SENTINELS, role: 'slave' }), 'fail fail warn info'],
     ['read-routing', () => plain({ readOnly: true }), 'fail fail warn info'],
     ['key-prefix', () => plain({ keyPrefix: '{a}:' }), 'warn warn warn info'],
     ['key-prefix', () => plain({ keyPrefix: 'a:' }), 'warn warn warn info'],
+    ['key-prefix', () => cluster({ keyPrefix: 'a}:' }), 'warn warn warn info', {}, () => cluster()],
     ['shared-connection', () => plain({ monitor: true }), 'fail fail fail fail'],
     ['client-version', () => plain(), 'fail fail fail warn', { ioredisVersion: '5.10.1' }],
+    ['client-version', () => plain(), 'fail fail fail warn', { ioredisVersion: '7.0.0' }],
     ['client-version', () => plain({ commandTimeout: undefined }), 'warn warn warn warn'],
   ]
   for (const [id, flipped, expected, options, undone = () => plain()] of rows) {

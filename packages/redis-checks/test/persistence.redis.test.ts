@@ -1,12 +1,9 @@
-import { mkdir, rm } from 'node:fs/promises'
-import { join } from 'node:path'
-
 import { startRedis } from '@safety/redis-core/testing'
 import { describe, expect, test } from 'vitest'
 
 import { startFakeRedis, table } from './fake-redis.ts'
 import type { Answer } from './fake-redis.ts'
-import { awaitOnline, configure, examine, levelOf, levelsByProfile, ready, resultOf, skipOf, until } from './harness.ts'
+import { examine, levelOf, ready, resultOf, skipOf } from './harness.ts'
 
 const INFO = [
   'redis_version:7.0.15',
@@ -40,72 +37,6 @@ describe('persistence', () => {
     await redis.set('a', 'b')
     expect(await redis.info('persistence')).toMatch(/rdb_last_save_time:[1-9]/)
     expect(levelOf(await examine(server), 'persistence')).toBe('fail')
-  })
-
-  test('BGSAVE into a removed directory fails rdb-health [claim 6]', async () => {
-    await using server = await startRedis({ args: ['--enable-protected-configs', 'yes'] })
-    const away = join(server.directory, 'away')
-    await mkdir(away)
-    await configure(server, { dir: away })
-    await rm(away, { recursive: true })
-    const redis = server.client()
-    await ready(redis)
-    await redis.set('a', 'b')
-    await redis.bgsave().catch(() => undefined)
-    await until(async () => (await redis.info('persistence')).includes('rdb_last_bgsave_status:err'))
-    expect(await levelsByProfile(server, 'rdb-health')).toBe('fail fail warn info')
-    await mkdir(away)
-    await configure(server, { dir: away })
-    await redis.bgsave()
-    await until(async () => (await redis.info('persistence')).includes('rdb_last_bgsave_status:ok'))
-    expect(await levelsByProfile(server, 'rdb-health')).toBe('pass pass pass pass')
-  })
-
-  test('snapshots alone fail in strict and warn in standard', async () => {
-    await using server = await startRedis()
-    await configure(server, { save: '3600 1' })
-    expect(await levelsByProfile(server, 'persistence')).toBe('fail warn info info')
-    await configure(server, { 'stop-writes-on-bgsave-error': 'no' })
-    expect(await levelsByProfile(server, 'stop-writes')).toBe('warn warn info -')
-    await configure(server, { 'stop-writes-on-bgsave-error': 'yes' })
-    expect(await levelsByProfile(server, 'stop-writes')).toBe('pass pass pass -')
-  })
-
-  test('everysec fails in strict alone, no fails, always passes', async () => {
-    await using server = await startRedis({ aof: 'everysec' })
-    expect(await levelsByProfile(server, 'fsync-policy')).toBe('fail info info info')
-    await configure(server, { appendfsync: 'no' })
-    expect(await levelsByProfile(server, 'fsync-policy')).toBe('fail fail info info')
-    await configure(server, { appendfsync: 'always' })
-    expect(await levelsByProfile(server, 'fsync-policy')).toBe('pass pass pass pass')
-    await configure(server, { 'no-appendfsync-on-rewrite': 'yes' })
-    expect(await levelsByProfile(server, 'rewrite-fsync')).toBe('warn warn info -')
-    await configure(server, { 'no-appendfsync-on-rewrite': 'no' })
-    expect(await levelsByProfile(server, 'rewrite-fsync')).toBe('pass pass pass -')
-  })
-
-  test('a failed append-only write fails aof-health, three failed rewrites too, one warns', async () => {
-    const levelWith = async (...lines: string[]): Promise<string> => {
-      const info = [...INFO, 'aof_enabled:1', ...lines].join('\r\n')
-      await using server = await startFakeRedis(table({ ...REPLIES, INFO: info }))
-      return await levelsByProfile(server.url, 'aof-health', { writeProbe: false })
-    }
-    expect(await levelWith('aof_last_write_status:err')).toBe('fail fail info info')
-    expect(await levelWith('aof_last_write_status:ok', 'aof_rewrites_consecutive_failures:3')).toBe(
-      'fail fail info info',
-    )
-    expect(await levelWith('aof_last_write_status:ok', 'aof_last_bgrewrite_status:err')).toBe('warn warn info info')
-    expect(await levelWith('aof_last_write_status:ok', 'aof_last_bgrewrite_status:ok')).toBe('pass pass pass pass')
-  })
-
-  test('a master without persistence and with a replica fails empty-restart', async () => {
-    await using master = await startRedis()
-    expect(skipOf(await examine(master), 'empty-restart')).toBe('not-applicable')
-    await using _replica = await startRedis({ replicaOf: master })
-    await awaitOnline(master)
-    expect(await levelsByProfile(master, 'empty-restart')).toBe('fail fail info -')
-    await configure(master, { save: '3600 1' })
-    expect(await levelsByProfile(master, 'empty-restart')).toBe('pass pass pass -')
   })
 
   test('waitaof is skipped on 7.0, fails when disabled, passes on [1,0], warns on silence [claim 44]', async () => {

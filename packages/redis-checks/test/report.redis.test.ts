@@ -7,6 +7,7 @@ import { lowerTo, parseCaps, weightOfUnknown } from '../src/level.ts'
 import { catalogue, checkRedis, formatReport, RedisChecksOptionsError } from '../src/index.ts'
 import type { CheckOptions, Report } from '../src/index.ts'
 import { configure, examine, levelOf, nodeId, PROFILES, resultOf } from './harness.ts'
+import { junitErrors, sarifErrors } from './validators.ts'
 
 const RANK = { pass: 0, info: 1, warn: 2, unknown: 3, fail: 4 }
 
@@ -126,6 +127,16 @@ describe('the report', () => {
       'counters id marker product reachable refused role runId version'.split(' '),
     )
     expect(report).toMatchObject({ schemaVersion: 1, tool: { name: '@safety/redis-checks' }, complete: true })
+  })
+
+  test('every report of a real server is valid JUnit and SARIF [claim 33]', async () => {
+    const reports: Report[] = []
+    for (const profile of PROFILES) reports.push(await examine(server, { profile, clientRole: 'effect' }))
+    reports.push(await examine('redis://127.0.0.1:1'))
+    expect(await junitErrors(...reports.map(report => formatReport(report, 'junit')))).toEqual([])
+    for (const report of reports) {
+      expect(sarifErrors(formatReport(report, 'sarif', { sarifFile: 'redis.conf' }))).toEqual([])
+    }
   })
 
   test('results go fail, unknown, warn, info, pass, then by group, id and node', async () => {

@@ -2,7 +2,7 @@ import { connectRedis } from '@safety/redis-core'
 import { startFaultProxy, startRedis } from '@safety/redis-core/testing'
 import type { RedisServer } from '@safety/redis-core/testing'
 
-import { checkRedis } from '../../../packages/redis-checks/src/index.ts'
+import { checkRedis } from '@safety/redis-checks'
 
 const NODES = 30
 const SLOTS = 16_384

@@ -1,10 +1,11 @@
 import { checks } from '../catalogue.gen.ts'
 import { isClientCheck } from '../check.ts'
 import type { Check } from '../check.ts'
+import { evidenceFor } from '../evidence.ts'
 import { parseCaps, PROFILES } from '../level.ts'
 import { CliError } from './exit-code.ts'
 
-/** The story of one check: why, thresholds, caps, evidence, remedy. Without connecting. */
+/** The story of one check: why, thresholds, caps, evidence, remedy, what was measured. Without connecting. */
 export function explain(id: string): string {
   const check = checks.find(check => check.id === id)
   if (check === undefined) {
@@ -25,8 +26,22 @@ export function explain(id: string): string {
     `Protects     ${check.guarantees.join(', ')}`,
     `Remedy       ${text}`,
     ...(command === undefined ? [] : [`             ${command}`]),
+    ...measuredFor(id),
     '',
   ].join('\n')
+}
+
+/** What the pitfall suite measured without the remedy. */
+function measuredFor(id: string): string[] {
+  const rows = evidenceFor(id)
+  const pitfalls = [...new Set(rows.map(({ row }) => row))]
+  return pitfalls.flatMap((pitfall, index) => {
+    const versions = rows.filter(({ row }) => row === pitfall)
+    return [
+      `${(index === 0 ? 'Measured' : '').padEnd(13)}${pitfall}: ${versions[0]?.harm ?? ''}`,
+      ...versions.map(({ version, figure }) => `               ioredis ${version}: ${figure}`),
+    ]
+  })
 }
 
 const SCOPES = {

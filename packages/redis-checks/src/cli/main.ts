@@ -1,9 +1,16 @@
 #!/usr/bin/env node
+import { z } from 'zod'
+
+import { CliError } from './exit-code.ts'
 import { runCli } from './run-cli.ts'
 
+// Each schema is used once in this process: compiling a parser for it first would take longer.
+z.config({ jitless: true })
+
 const stopped = new AbortController()
+const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  process.once(signal, () => stopped.abort(new Error(`stopped by ${signal}`)))
+  process.once(signal, () => stopped.abort(new CliError(SIGNALS[signal], `stopped by ${signal}: there is no report`)))
 }
 // A reader that has seen enough, such as `head`, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {

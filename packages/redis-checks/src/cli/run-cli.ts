@@ -12,7 +12,8 @@ import { explain } from './explain.ts'
 import type { CliIo } from './io.ts'
 
 const EXIT_CODES = `
-Exit codes: 0 nothing found, 1 a check that was read fails, 2 usage, 3 no answer or not complete, 4 internal.`
+Exit codes: 0 nothing found, 1 a check that was read fails, 2 usage, 3 no answer or not complete, 4 internal,
+130 and 143 stopped by SIGINT or SIGTERM.`
 
 /** Runs the command line. Never throws: what went wrong is one line and the exit code. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCode> {

@@ -61,8 +61,12 @@ function caseOf(result: CheckResult, outcome: ReturnType<typeof outcomeOf>): str
   return `${open}><${outcome} type="${result.level}" ${message}>${text}</${outcome}></testcase>`
 }
 
+/** XML 1.0 knows no other characters, not even as references. */
+const NO_CHARACTER = /[^\t\n\r\u{20}-\u{d7ff}\u{e000}-\u{fffd}\u{10000}-\u{10ffff}]/gu
+
 function xml(text: string): string {
   return text
+    .replaceAll(NO_CHARACTER, '\ufffd')
     .replaceAll('&', '&amp;')
     .replaceAll('<', '&lt;')
     .replaceAll('>', '&gt;')

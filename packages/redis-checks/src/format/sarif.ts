@@ -49,7 +49,9 @@ function resultOf(result: CheckResult, ruleIndex: number, file: string | undefin
     locations: [
       {
         logicalLocations: [{ fullyQualifiedName: node === null ? 'deployment' : `redis://${node}`, kind: 'resource' }],
-        ...(file === undefined ? {} : { physicalLocation: { artifactLocation: { uri: encodeURI(file) } } }),
+        ...(file === undefined
+          ? {}
+          : { physicalLocation: { artifactLocation: { uri: encodeURI(file.toWellFormed()) } } }),
       },
     ],
     ...(acknowledged === undefined

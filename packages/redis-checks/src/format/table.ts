@@ -1,9 +1,14 @@
 import type { Level } from '../level.ts'
-import type { CheckResult, Report } from '../report.ts'
+import type { AcknowledgementState, CheckResult, Report } from '../report.ts'
 
 const COLORS: Record<Level, string> = { fail: '31', unknown: '35', warn: '33', info: '36', pass: '32' }
 const HEAD = ['LEVEL', 'CHECK', 'NODE', 'OBSERVED', 'EXPECTED']
 const MAX_CELL = 60
+const NOTES: Record<Exclude<AcknowledgementState['state'], 'applied'>, string> = {
+  expired: 'has expired: what it accepted counts again',
+  refused: 'is refused: nobody can accept this finding in this profile',
+  unused: 'was not needed: there is nothing to accept',
+}
 
 /** Worst first, with what can go wrong and the command that ends it; passes as one count; the verdict last. */
 export function toTable(report: Report, options: { readonly color?: boolean; readonly all?: boolean }): string {
@@ -25,8 +30,9 @@ export function toTable(report: Report, options: { readonly color?: boolean; rea
   if (options.all !== true && passes > 0)
     lines.push(`PASS   ${passes} ${passes === 1 ? 'check' : 'checks'} not disproved`)
   for (const { id, node, state } of report.acknowledgements) {
-    if (state !== 'applied')
-      lines.push(`note   the acknowledgement of ${id}${node === null ? '' : ` on ${node}`} is ${state}`)
+    if (state !== 'applied') {
+      lines.push(`note   the acknowledgement of ${id}${node === null ? '' : ` on ${node}`} ${NOTES[state]}`)
+    }
   }
   lines.push(report.summary.sentence)
   return `${lines.join('\n')}\n`

@@ -37,6 +37,7 @@ const TRIES: Readonly<Record<string, readonly string[]>> = {
   ZREM: ['K', 'a'],
   ZCARD: ['K'],
   ZCOUNT: ['K', '0', '1'],
+  ZMSCORE: ['K', 'a'],
   ZSCORE: ['K', 'a'],
   ZINCRBY: ['K', '1', 'a'],
   ZRANGE: ['K', '0', '1'],

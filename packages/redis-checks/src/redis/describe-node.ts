@@ -5,7 +5,6 @@ import type { Fact } from '../fact.ts'
 import type { AccessNeed } from '../expectations.ts'
 import type { ClusterMember, MarkerFacts, NodeFacts, Refusal } from '../node-facts.ts'
 import { parseClusterNodes } from './cluster-nodes.ts'
-import type { ConfigRead } from './config-read.ts'
 import { idOf } from './dial-plan.ts'
 import type { Address } from './dial-plan.ts'
 import { linesOf, missingBy, pairsOf, refusalOf, textOf, toFact } from './reply.ts'
@@ -15,6 +14,8 @@ export interface ReadAsk {
   readonly address: Address
   readonly kind: 'data' | 'sentinel'
   readonly endpoint: boolean
+  /** Whether the client takes it for a node of a Cluster. */
+  readonly inCluster: boolean
   readonly fast: boolean
   readonly clock: Clock
   readonly masterName: string | undefined
@@ -75,7 +76,7 @@ export function describeNode(ask: ReadAsk, replies: Replies): NodeFacts {
             auth: failed.how === 'auth',
           },
     role: roleOf(ask, replies, field('role'), greeted('role')),
-    mode: firstKnown(field('server_mode'), field('redis_mode'), greeted('mode')),
+    mode: modeOf(info, greeting),
     product: productOf(info, greeting),
     version: firstKnown(field('valkey_version'), field('redis_version'), greeted('version')),
     runId: field('run_id'),
@@ -90,8 +91,20 @@ export function describeNode(ask: ReadAsk, replies: Replies): NodeFacts {
     access: null,
     probe: null,
     marker: readsMarker(ask) ? markerOf(replies.marker) : null,
-    refused: refusals(replies, undefined),
+    refused: refusals(replies),
   }
+}
+
+/** Standalone or cluster, as far as a server says. */
+export function shownMode({ info, hello }: Pick<Replies, 'info' | 'hello'>): Fact<string> {
+  return modeOf(toFact('INFO', info, 'info', linesOf), toFact('HELLO', hello, 'info', pairsOf))
+}
+
+function modeOf(info: Fact<ReadonlyMap<string, string>>, greeting: Fact<Map<string, string>>): Fact<string> {
+  return firstKnown(
+    mapFact(info, fields => fields.get('server_mode') ?? fields.get('redis_mode')),
+    mapFact(greeting, fields => fields.get('mode')),
+  )
 }
 
 function roleOf(ask: ReadAsk, replies: Replies, shown: Fact<string>, greeted: Fact<string>): NodeFacts['role'] {
@@ -161,8 +174,8 @@ function markerOf(reply: Reply): Fact<MarkerFacts> {
   })
 }
 
-/** The commands that were refused. */
-export function refusals(replies: Replies, config: ConfigRead | undefined): Refusal[] {
+/** The commands that were refused; CONFIG, which knows its own refusals, is not among them. */
+export function refusals(replies: Replies): Refusal[] {
   const asked: [string, Reply][] = [
     ['HELLO', replies.hello],
     ['INFO', replies.info],
@@ -170,7 +183,7 @@ export function refusals(replies: Replies, config: ConfigRead | undefined): Refu
     ['TIME', replies.time],
     ['CLUSTER', replies.clusterInfo],
   ]
-  return [...asked.flatMap(([command, reply]) => refusalOf(command, reply)), ...(config?.refused ?? [])]
+  return asked.flatMap(([command, reply]) => refusalOf(command, reply))
 }
 
 /** The facts of a node that did not answer. */

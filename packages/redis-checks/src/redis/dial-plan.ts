@@ -25,6 +25,8 @@ export interface DialPlan {
   /** The user of the data nodes. */
   readonly user: string
   readonly secrets: readonly string[]
+  /** How redis-cli logs in to a node: it asks for the password, so that no command shows one. */
+  readonly cliFlags: (kind: 'data' | 'sentinel') => readonly string[]
   dial(address: Address, kind: 'data' | 'sentinel', timeoutMs: number): Redis
 }
 
@@ -110,8 +112,18 @@ function createPlan(from: {
     masterName: options.name ?? undefined,
     natMap: options.natMap ?? undefined,
     keyPrefix: options.keyPrefix ?? '',
+    cliFlags: role => cliFlags(role === 'sentinel' ? sentinel : data),
     dial: (address, role, timeoutMs) => dial(address, role === 'sentinel' ? sentinel : data, role, timeoutMs),
   }
+}
+
+function cliFlags({ username, password, tls }: Access): readonly string[] {
+  const named = username !== undefined && username !== '' && username !== 'default'
+  return [
+    ...(tls === undefined || tls === null ? [] : ['--tls']),
+    ...(named ? ['--user', username] : []),
+    ...(password === undefined || password === '' ? [] : ['--askpass']),
+  ]
 }
 
 /** How long a server may take to hang up. */

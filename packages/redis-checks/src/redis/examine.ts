@@ -101,6 +101,7 @@ async function readCandidate(ask: ExamineAsk, candidate: Candidate, leftMs: numb
   if (!opened.ok) return absentNode(candidate, opened.reply)
   const read: ReadAsk = {
     ...candidate,
+    inCluster: ask.plan.kind === 'cluster',
     fast: ask.fast,
     clock: ask.clock,
     masterName: ask.plan.masterName,

@@ -36,11 +36,12 @@ export interface ProbeResult {
 /** One write at one moment: SET, scripts, GET, DEL, WAIT on one key that ends by itself, and the marker. Masters only. */
 export async function probeNode(redis: Redis, ask: ProbeAsk): Promise<ProbeResult> {
   const key = probeKey(ask.prefix, ask.tag, createToken())
-  const set = await settle(redis.call('SET', key, 'probe', 'PX', String(PROBE_TTL_MS)))
+  const writing = settle(redis.call('SET', key, 'probe', 'PX', String(PROBE_TTL_MS)))
   const { need, user, mayAskAcl, mayDryRun } = ask
-  const [access, marker] = await Promise.all([
-    readAccess(redis, { key, need, user, mayTry: set.ok, mayAskAcl, mayDryRun }),
-    set.ok ? raise(redis, ask) : missing('unreachable', 'marker', 'the probe could not write'),
+  const [set, access, marker] = await Promise.all([
+    writing,
+    readAccess(redis, { key, need, user, mayTry: writing.then(({ ok }) => ok), mayAskAcl, mayDryRun }),
+    writing.then(({ ok }) => (ok ? raise(redis, ask) : missing('unreachable', 'marker', 'the probe could not write'))),
   ])
   const [, , wait, waitAof] = await Promise.all([
     settle(redis.call('GET', key)),
@@ -61,7 +62,8 @@ export async function probeNode(redis: Redis, ask: ProbeAsk): Promise<ProbeResul
 }
 
 function outcomeOf(reply: Reply): WriteOutcome {
-  return reply.ok ? { ok: true } : { ok: false, code: reply.code, text: reply.text }
+  if (reply.ok) return { ok: true }
+  return { ok: false, code: reply.code, text: reply.text, because: missingBy('SET', reply).because }
 }
 
 async function raise(redis: Redis, ask: ProbeAsk): Promise<Fact<MarkerFacts>> {

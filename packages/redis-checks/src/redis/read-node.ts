@@ -8,7 +8,7 @@ import { compareVersions } from '../subject.ts'
 import { tagWithin } from '../slot.ts'
 import { readAccess } from './access-read.ts'
 import { askConfig, readConfig } from './config-read.ts'
-import { describeNode, readsMarker, refusals } from './describe-node.ts'
+import { describeNode, readsMarker, refusals, shownMode } from './describe-node.ts'
 import type { ReadAsk, Replies } from './describe-node.ts'
 import { markerKey } from './marker.ts'
 import { probeNode } from './probe.ts'
@@ -26,18 +26,20 @@ const REFUSED_BEFORE: Reply = { ok: false, how: 'NOPERM', code: 'NOPERM', text: 
 
 /** Everything one connected node shows. Commands that fail become missing facts. */
 export async function readNode(redis: Redis, ask: ReadAsk): Promise<NodeFacts> {
-  const replies = await askAll(redis, ask)
+  const replies = await withCluster(redis, ask, await askAll(redis, ask))
   const facts = describeNode(ask, replies)
   if (!facts.reachable) return facts
   if (ask.kind === 'sentinel') return { ...facts, sentinel: await askSentinel(redis, ask) }
   if (ask.fast) return facts
-  const [latencyMs, config] = await Promise.all([medianPing(redis, replies), readConfig(redis, replies.config)])
-  const full: NodeFacts = { ...facts, latencyMs, config: config.config, refused: refusals(replies, config) }
-  const isMaster = full.role.known ? full.role.value === 'master' : full.endpoint
-  if (!isMaster) return full
-  const probed = await probe(redis, ask, full)
-  const refused = probed.access?.aclRefused === true ? [{ command: 'ACL', how: 'NOPERM' as const }] : []
-  return { ...full, ...probed, refused: [...full.refused, ...refused] }
+  // Alone on the connection: what measures time waits for no other reply.
+  const latencyMs = await medianPing(redis, replies)
+  const isMaster = facts.role.known ? facts.role.value === 'master' : facts.endpoint
+  const [{ config, refused }, probed] = await Promise.all([
+    readConfig(redis, replies.config),
+    isMaster ? probe(redis, ask, facts) : undefined,
+  ])
+  const acl = probed?.access?.aclRefused === true ? [{ command: 'ACL', how: 'NOPERM' as const }] : []
+  return { ...facts, ...probed, latencyMs, config, refused: [...refusals(replies), ...refused, ...acl] }
 }
 
 async function askSentinel(redis: Redis, { masterName, fast }: ReadAsk): Promise<SentinelFacts | null> {
@@ -66,8 +68,8 @@ async function askAll(redis: Redis, ask: ReadAsk): Promise<Replies> {
     send(data, 'ROLE'),
     send(data && !ask.fast, 'TIME'),
     readsConfig ? (ask.skipCommands.has('CONFIG GET') ? REFUSED_BEFORE : askConfig(redis)) : NOT_ASKED,
-    send(data, 'CLUSTER', 'INFO'),
-    send(data, 'CLUSTER', 'NODES'),
+    send(data && (ask.inCluster || !ask.fast), 'CLUSTER', 'INFO'),
+    send(data && (ask.inCluster || !ask.fast), 'CLUSTER', 'NODES'),
     marker === undefined ? NOT_ASKED : settle(redis.call('HGETALL', marker)),
   ])
   const { reply, latencyMs, localMs } = answered
@@ -86,10 +88,26 @@ async function askAll(redis: Redis, ask: ReadAsk): Promise<Replies> {
   }
 }
 
+/**
+ * A server that is none of a Cluster answers CLUSTER by an error, which it counts and its operator sees. A fast run, which
+ * comes every half minute, asks only where the client or the server speaks of a Cluster, or the server does not say.
+ */
+async function withCluster(redis: Redis, ask: ReadAsk, replies: Replies): Promise<Replies> {
+  if (ask.kind !== 'data' || ask.inCluster || !ask.fast || !replies.ping.ok) return replies
+  const mode = shownMode(replies)
+  if (mode.known && mode.value !== 'cluster') return replies
+  if (ask.skipCommands.has('CLUSTER')) return { ...replies, clusterInfo: REFUSED_BEFORE, clusterNodes: REFUSED_BEFORE }
+  const [clusterInfo, clusterNodes] = await Promise.all([
+    settle(redis.call('CLUSTER', 'INFO')),
+    settle(redis.call('CLUSTER', 'NODES')),
+  ])
+  return { ...replies, clusterInfo, clusterNodes }
+}
+
 async function medianPing(redis: Redis, replies: Replies): Promise<Fact<number>> {
   if (!replies.ping.ok) return missingBy('PING', replies.ping)
-  const taken: number[] = []
-  for (let count = 0; count < PINGS; count++) {
+  const taken = [replies.latencyMs]
+  while (taken.length < PINGS) {
     const startedMs = systemClock.monotonic()
     const reply = await settle(redis.call('PING'))
     if (!reply.ok) return missingBy('PING', reply)
@@ -106,7 +124,14 @@ async function probe(redis: Redis, ask: ReadAsk, facts: NodeFacts): Promise<Part
   if (!ask.writeProbe || tag === undefined || (facts.loading.known && facts.loading.value)) {
     const key = `${ask.prefix}redis-checks:{0}:probe`
     return {
-      access: await readAccess(redis, { key, need: ask.need, user: ask.user, mayTry: false, mayAskAcl, mayDryRun }),
+      access: await readAccess(redis, {
+        key,
+        need: ask.need,
+        user: ask.user,
+        mayTry: Promise.resolve(false),
+        mayAskAcl,
+        mayDryRun,
+      }),
     }
   }
   const result: ProbeResult = await probeNode(redis, {

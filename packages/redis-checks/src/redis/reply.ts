@@ -23,10 +23,20 @@ export async function settle(sent: Promise<unknown>): Promise<Reply> {
   }
 }
 
+/** Whether a command got no answer, which says nothing of what was asked. */
+export function isLost(reply: Reply): reply is Reply & { readonly ok: false; readonly how: 'timeout' | 'unreachable' } {
+  return !reply.ok && (reply.how === 'timeout' || reply.how === 'unreachable')
+}
+
 export function readError(error: unknown): Reply & { readonly ok: false } {
-  const text = error instanceof Error ? error.message : String(error)
+  const text = plain(error instanceof Error ? error.message : String(error))
   const code = /^([A-Z][A-Z0-9_]*)\b/.exec(text)?.[1] ?? 'ERR'
   return { ok: false, how: howOf(error, text, code), code, text }
+}
+
+/** What ioredis says of a connection that ended tells of its own insides. */
+function plain(text: string): string {
+  return /^Stream isn't writeable|^Connection is closed/.test(text) ? 'the connection was lost' : text
 }
 
 function howOf(error: unknown, text: string, code: string): (Reply & { ok: false })['how'] {

@@ -24,7 +24,10 @@ export const keyPattern: NodeCheck = {
     if (facts.key === 'refused')
       return fail(from, 'keys under the prefix are refused', 'Every call fails with NOPERM.', { remedy })
     if (facts.key === 'unreadable')
-      return unknown(missing('refused', from.source, `not known: ${facts.detail}`), remedy)
+      return unknown(
+        missing(facts.because, from.source, `not known: ${facts.detail}`),
+        facts.because === 'refused' ? remedy : undefined,
+      )
     return pass(from, 'keys under the prefix are allowed')
   },
 }

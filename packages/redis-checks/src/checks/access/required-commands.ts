@@ -3,7 +3,7 @@ import { pass, fail, unknown } from '../../finding.ts'
 import { missing } from '../../fact.ts'
 import { aclLine } from '../../acl-line.ts'
 import { accessOf } from '../../access-facts.ts'
-import { listNames } from '../../access-facts.ts'
+import { listNames, remedyWhen } from '../../access-facts.ts'
 
 export const requiredCommands: NodeCheck = {
   id: 'required-commands',
@@ -30,7 +30,10 @@ export const requiredCommands: NodeCheck = {
         data: { refused: refused.join(' ') },
       })
     if (unread.length > 0)
-      return unknown(missing('refused', from.source, `not known for ${listNames(unread)}: ${facts.detail}`), remedy)
+      return unknown(
+        missing(facts.because, from.source, `not known for ${listNames(unread)}: ${facts.detail}`),
+        remedyWhen(facts.because, subject, facts.user),
+      )
     return pass(from, `${need.commands.length} commands allowed`)
   },
 }

@@ -3,7 +3,7 @@ import { pass, fail, skip, unknown } from '../../finding.ts'
 import { missing } from '../../fact.ts'
 import { aclLine } from '../../acl-line.ts'
 import { accessOf } from '../../access-facts.ts'
-import { listNames } from '../../access-facts.ts'
+import { listNames, remedyWhen } from '../../access-facts.ts'
 
 export const scriptCommands: NodeCheck = {
   id: 'script-commands',
@@ -34,7 +34,10 @@ export const scriptCommands: NodeCheck = {
     if (unread.length > 0 && !subject.context.writeProbe)
       return skip('no-write-probe', 'commands inside scripts are tried on the probe key')
     if (unread.length > 0)
-      return unknown(missing('refused', from.source, `not known for ${listNames(unread)}: ${facts.detail}`), remedy)
+      return unknown(
+        missing(facts.because, from.source, `not known for ${listNames(unread)}: ${facts.detail}`),
+        remedyWhen(facts.because, subject, facts.user),
+      )
     return pass(from, `${facts.scripts.size} commands allowed`)
   },
 }

@@ -13,9 +13,10 @@ export const readyCheck: ClientCheck = {
   expected: 'enableReadyCheck: true',
   remedy: { text: 'Leave enableReadyCheck at true.' },
   judge({ kind, node, top }) {
-    const value = kind === 'cluster' ? (top.enableReadyCheck ?? node.enableReadyCheck) : node.enableReadyCheck
     const from = byOption('enableReadyCheck')
-    if (value === false) return warn(from, 'false', 'Commands reach a server that is still loading.')
+    // A Cluster has two: its own asks for the state of the Cluster, that of its nodes whether they load.
+    if (node.enableReadyCheck === false || (kind === 'cluster' && top.enableReadyCheck === false))
+      return warn(from, 'false', 'Commands reach a server that is still loading.')
     return pass(from, 'true')
   },
 }

@@ -17,6 +17,6 @@ export const nodeCoverage: DeploymentCheck = {
     const { nodes, notExamined } = deployment
     if (notExamined.length === 0)
       return pass({ evidence: 'info', source: 'topology' }, `${nodes.length} of ${nodes.length} examined`)
-    return unknown(missing('unreachable', 'topology', `not examined: ${notExamined.join(', ')}`))
+    return unknown(missing('unreachable', 'topology', `not examined: ${notExamined.join(', ')}`), nodeCoverage.remedy)
   },
 }

@@ -13,7 +13,7 @@ export const evictionPolicy: NodeCheck = {
   thresholds: 'fail: any policy but noeviction, also one nobody has heard of; an empty answer is unknown',
   expected: 'maxmemory-policy noeviction',
   remedy: {
-    text: 'Set noeviction here and in the configuration file, and give caches a Redis of their own.',
+    text: 'Set noeviction, then CONFIG REWRITE, or the next restart forgets it. Give caches a Redis of their own.',
     command: 'redis-cli CONFIG SET maxmemory-policy noeviction',
   },
   judge({ setting, infoNumber, grew }) {

@@ -13,7 +13,7 @@ export const evictions: NodeCheck = {
   thresholds: 'warn: evicted_keys above 0; fail: it grew since the earlier report',
   expected: 'evicted_keys 0',
   remedy: {
-    text: 'Set noeviction, add memory, and reconcile the effects of the time concerned.',
+    text: 'Set noeviction, add memory, and reconcile the effects of the time concerned. The count stays until a restart.',
     command: 'redis-cli CONFIG SET maxmemory-policy noeviction',
   },
   judge({ infoNumber, grew }) {

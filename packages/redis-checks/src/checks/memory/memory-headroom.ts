@@ -3,6 +3,7 @@ import { pass, warn, fail, unknown } from '../../finding.ts'
 import { known, missing } from '../../fact.ts'
 import type { Fact } from '../../fact.ts'
 import type { NodeSubject } from '../../subject.ts'
+import { memoryRemedy } from '../../memory-remedy.ts'
 import { megabytes } from '../../quantity.ts'
 import { percent } from '../../quantity.ts'
 
@@ -26,7 +27,10 @@ export const memoryHeadroom: NodeCheck = {
     const ratio = usedBytes / totalBytes
     const freeBytes = totalBytes - usedBytes
     const observed = `${percent(ratio)} of ${megabytes(totalBytes)} used`
-    const extra = { data: { usedBytes, totalBytes, freeBytes, usedRatio: ratio } }
+    const extra = {
+      data: { usedBytes, totalBytes, freeBytes, usedRatio: ratio },
+      ...(ratio < 0.75 ? {} : { remedy: memoryRemedy(subject) }),
+    }
     const least = subject.context.expect.minFreeBytes
     if (least !== undefined && freeBytes < least) {
       return fail(room, `${megabytes(freeBytes)} free`, 'Less is free than the application needs.', {

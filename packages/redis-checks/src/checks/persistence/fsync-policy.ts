@@ -13,7 +13,7 @@ export const fsyncPolicy: NodeCheck = {
   thresholds: 'fail: no; info (strict: fail): everysec',
   expected: 'appendfsync always, or everysec outside strict',
   remedy: {
-    text: 'Set appendfsync, here and in the configuration file.',
+    text: 'Set appendfsync, then CONFIG REWRITE, or the next restart forgets it.',
     command: 'redis-cli CONFIG SET appendfsync always',
   },
   judge(subject) {
@@ -27,6 +27,9 @@ export const fsyncPolicy: NodeCheck = {
       const message = 'A crash of the host loses about 2 s of acknowledged writes.'
       return subject.strict ? fail(fsync, 'everysec', message) : info(fsync, 'everysec', message)
     }
-    return fail(fsync, fsync.value, 'A crash of the host loses acknowledged writes of half a minute.')
+    const least = subject.strict ? 'always' : 'everysec'
+    return fail(fsync, fsync.value, 'A crash of the host loses acknowledged writes of half a minute.', {
+      remedy: { ...fsyncPolicy.remedy, command: `redis-cli CONFIG SET appendfsync ${least}` },
+    })
   },
 }

@@ -14,7 +14,7 @@ export const persistence: NodeCheck = {
   thresholds: 'fail: neither AOF nor save points; warn (strict: fail): snapshots only',
   expected: 'appendonly yes',
   remedy: {
-    text: 'Turn the append-only file on, here and in the configuration file.',
+    text: 'Turn the append-only file on, then CONFIG REWRITE, or the next restart forgets it.',
     command: 'redis-cli CONFIG SET appendonly yes',
   },
   judge(subject) {

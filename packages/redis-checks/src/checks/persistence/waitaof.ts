@@ -23,7 +23,10 @@ export const waitaof: NodeCheck = {
     if (!waitAof.known) return unknown(waitAof)
     if (waitAof.value === 'disabled')
       return fail(waitAof, 'the append-only file is off', 'No write reaches an append-only file.')
-    if (waitAof.value === 'silent') return warn(waitAof, 'not synced within 1500 ms', 'The disk is slow or stuck.')
+    if (waitAof.value === 'silent')
+      return warn(waitAof, 'not synced within 1500 ms', 'The disk is slow or stuck.', {
+        remedy: { text: 'Look at the disk and at a rewrite under way.', command: 'redis-cli INFO persistence' },
+      })
     return pass(waitAof, 'synced')
   },
 }

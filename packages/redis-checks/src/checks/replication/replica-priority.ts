@@ -29,7 +29,8 @@ export const replicaPriority: NodeCheck = {
       )
     if (unread !== undefined && !unread.known) return unknown(unread)
     if (first === undefined || !first.known) return skip('not-applicable', 'no replica answered')
-    return fail(first, 'every replica has priority 0', 'A dead master stays dead.')
+    const remedy = { ...replicaPriority.remedy, ...(replicas[0] === undefined ? {} : { node: replicas[0].id }) }
+    return fail(first, 'every replica has priority 0', 'A dead master stays dead.', { remedy })
   },
 }
 

@@ -22,13 +22,17 @@ export const sentinelAgreement: DeploymentCheck = {
     const [first] = facts
     if (first === undefined) return skip('unreachable', 'no sentinel answered')
     const from = { evidence: 'info' as const, source: 'SENTINEL MASTER' }
+    const remedy = {
+      ...sentinelAgreement.remedy,
+      ...(sentinels[0] === undefined ? {} : { node: sentinels[0].node.id }),
+    }
     const masters = [...new Set(named)]
     if (masters.length === 0) return first.known ? skip('unreachable', 'no sentinel answered') : unknown(first)
     if (masters.length > 1)
-      return fail(from, `${masters.join(' and ')} are named`, 'Processes write to different masters.')
+      return fail(from, `${masters.join(' and ')} are named`, 'Processes write to different masters.', { remedy })
     const endpoint = data.find(({ node }) => node.endpoint)
     if (endpoint?.node.role.known === true && endpoint.node.role.value !== 'master') {
-      return fail(from, `${masters[0]} is a ${endpoint.node.role.value}`, 'The named master is none.')
+      return fail(from, `${masters[0]} is a ${endpoint.node.role.value}`, 'The named master is none.', { remedy })
     }
     return pass(from, `${masters[0]} named by ${named.length}`)
   },

@@ -1,5 +1,15 @@
 import type { NodeCheck } from '../../check.ts'
 import { pass, info, warn, fail, unknown } from '../../finding.ts'
+import type { Remedy } from '../../finding.ts'
+import { explainTls } from '../../tls-reason.ts'
+
+const LOG_IN: Remedy = {
+  text: 'Check user and password: those of the client, or --username and --password-env of the doctor.',
+}
+const LOOK: Remedy = {
+  text: 'Check the address, that the server runs and listens there, and what lies between.',
+  command: 'redis-cli PING',
+}
 
 export const reachable: NodeCheck = {
   id: 'reachable',
@@ -12,14 +22,14 @@ export const reachable: NodeCheck = {
   why: 'A node that does not answer keeps nothing for you; a slow one turns each guarded call into a timeout whose outcome nobody knows.',
   thresholds: 'no PING: fail for the endpoint or a master, else warn; median of 5: warn from 50 ms, info from 10 ms',
   expected: 'PING within 10 ms',
-  remedy: {
-    text: 'Check the address, the network, user and password; look for slow commands and a busy host.',
-    command: 'redis-cli --latency-history',
-  },
+  remedy: { text: 'Look for slow commands, a busy host, or a long way to it.', command: 'redis-cli SLOWLOG GET 10' },
   judge({ node, deployment }) {
     if (node.failure !== null) {
       const from = { evidence: 'probe' as const, source: 'PING' }
-      const message = node.failure.auth ? 'Redis refuses these credentials.' : 'The node does not answer.'
+      const { text, auth } = node.failure
+      const tls = auth ? undefined : explainTls(text)
+      const message = auth ? 'Redis refuses these credentials.' : (tls?.message ?? 'The node does not answer.')
+      const extra = { remedy: tls === undefined ? (auth ? LOG_IN : LOOK) : { text: tls.remedy } }
       const namedMaster = deployment.nodes.some(
         other =>
           other.clusterMembers.known &&
@@ -28,8 +38,8 @@ export const reachable: NodeCheck = {
           ),
       )
       return node.endpoint || namedMaster || (deployment.clientKind === 'standalone' && deployment.nodes.length === 1)
-        ? fail(from, node.failure.text, message)
-        : warn(from, node.failure.text, message)
+        ? fail(from, text, message, extra)
+        : warn(from, text, message, extra)
     }
     if (!node.latencyMs.known) {
       return node.loading.known && node.loading.value

@@ -32,14 +32,16 @@ export const role: DeploymentCheck = {
     const [endpoint] = endpoints
     if (endpoint === undefined) return skip('unreachable', 'the endpoint did not answer')
     const { node } = endpoint
+    const remedy = { ...role.remedy, node: node.id }
     const write = node.probe?.write
     const probed = { evidence: 'probe' as const, source: 'SET' }
     if (write?.ok === false && write.code === 'READONLY')
-      return fail(probed, 'READONLY', 'Redis refuses writes here.', { data: { node: node.id } })
+      return fail(probed, 'READONLY', 'Redis refuses writes here.', { data: { node: node.id }, remedy })
     if (!node.role.known) return write?.ok === true ? pass(probed, 'takes writes') : unknown(node.role)
     if (node.role.value !== 'master') {
       return fail(node.role, `${node.role.value} at ${node.id}`, 'Writes fail here, and reads may be old.', {
         data: { node: node.id },
+        remedy,
       })
     }
     return pass(node.role, `master at ${node.id}`)
