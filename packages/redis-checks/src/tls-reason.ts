@@ -32,7 +32,7 @@ const REASONS: readonly (TlsReason & { readonly pattern: RegExp })[] = [
       'If the port speaks TLS, connect with it: rediss:// instead of redis://. Else look for what ends connections.',
   },
   {
-    pattern: /Connection is closed|the connection was lost/i,
+    pattern: /no usable connection within|Connection is closed|the connection was lost/i,
     message: 'The connection ended before an answer came. One side may speak TLS and the other not.',
     remedy: 'Compare client and port: rediss:// for TLS, redis:// for plain text. Else look for a busy host.',
   },

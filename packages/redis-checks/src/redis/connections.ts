@@ -40,7 +40,10 @@ export function createConnections(plan: DialPlan): Connections {
       held.set(idOf(address), fresh)
       fresh.redis.on('error', (error: Error) => (fresh.error = describe(error)))
       try {
-        await withLimit(fresh.redis, timeoutMs)
+        if (!(await withLimit(fresh.redis, timeoutMs))) {
+          drop(address)
+          return { ok: false, reply: silence(timeoutMs) }
+        }
         return { ok: true, redis: fresh.redis, lastError: () => fresh.error }
       } catch (error) {
         drop(address)
@@ -85,11 +88,25 @@ function describe(error: Error): string {
   return code === undefined || error.message.includes(code) ? error.message : `${code}: ${error.message}`
 }
 
-async function withLimit(redis: Redis, timeoutMs: number): Promise<void> {
+/** What ended by our own limit says so, and not what ioredis makes of being ended. */
+function silence(timeoutMs: number): Reply & { readonly ok: false } {
+  return { ok: false, how: 'timeout', code: 'ERR', text: `no usable connection within ${timeoutMs} ms` }
+}
+
+/** @returns false when the time was up first */
+async function withLimit(redis: Redis, timeoutMs: number): Promise<boolean> {
+  let expired = false
   // A server that accepts and then stays silent in a TLS handshake is not covered by ioredis' connect timeout.
-  const timer = systemClock.setTimeout(() => redis.disconnect(), timeoutMs)
+  const timer = systemClock.setTimeout(() => {
+    expired = true
+    redis.disconnect()
+  }, timeoutMs)
   try {
     await redis.connect()
+    return true
+  } catch (error) {
+    if (expired) return false
+    throw error
   } finally {
     timer.cancel()
   }
