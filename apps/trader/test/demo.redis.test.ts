@@ -151,7 +151,18 @@ describe('whole runs', () => {
     test('the document has exactly the fields of its schema', () => {
       const document = own.document()
       expect(Object.keys(document).sort()).toEqual(
-        ['schema', 'seed', 'seconds', 'redis', 'faults', 'sides', 'verdict', 'reasons', 'exitCode'].sort(),
+        [
+          'schema',
+          'seed',
+          'seconds',
+          'redis',
+          'redisChecks',
+          'faults',
+          'sides',
+          'verdict',
+          'reasons',
+          'exitCode',
+        ].sort(),
       )
       for (const side of Object.values(document.sides)) {
         expect(Object.keys(side).sort()).toEqual(
