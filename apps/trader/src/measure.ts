@@ -49,8 +49,16 @@ export function noticeOf(event: IdempotencyEvent): string | undefined {
 /** What of a breaker's event a person hears. A move of the fleet is told once, by the process whose script made it. */
 export function breakerNews(event: BreakerEvent): TraderEvent | undefined {
   const { breaker } = event
-  if (event.type === 'degraded' || event.type === 'recovered') {
-    return { type: 'notice', notice: `breaker:${event.type}`, detail: breaker }
+  if (event.type === 'degraded') {
+    const detail = `${breaker} decides by what this process sees (${event.code})`
+    return { type: 'notice', notice: 'breaker:degraded', detail }
+  }
+  if (event.type === 'recovered') {
+    return {
+      type: 'notice',
+      notice: 'breaker:recovered',
+      detail: `${breaker} was without Redis for ${event.awayMs} ms`,
+    }
   }
   if (!event.first) return undefined
   if (event.type === 'opened') {

@@ -39,7 +39,18 @@ export interface StoreNeeds {
 
 function checksOf({ mode, leaseMs, namespace }: StoreNeeds): { profile: Profile; expect: Expectations } {
   const profile = mode === 'paper' ? 'idempotency.standard' : 'idempotency.strict'
-  return { profile, expect: { keyPrefix: `${namespace}:`, leaseMs } }
+  return { profile, expect: { keyPrefix: `${namespace}:`, leaseMs, access: [access] } }
+}
+
+/** What the packages and this trader ask of Redis, so that a user without one of them is refused before the first order. */
+export const access: { readonly commands: string[]; readonly scriptCommands: string[] } = {
+  commands: `EVAL EVALSHA GET HGET HGETALL HMGET HSET PING PUBLISH SCAN SET SUBSCRIBE TIME UNLINK ZRANGE ZREVRANGE`
+    .split(' ')
+    .concat('CLIENT SETNAME'),
+  scriptCommands:
+    `DEL EXISTS GET HDEL HEXISTS HGET HGETALL HINCRBY HKEYS HLEN HMGET HSET HSETNX HVALS INCR INCRBY LLEN LPUSH LRANGE
+    LTRIM PERSIST PEXPIRE PTTL SADD SCARD SET SISMEMBER SREM STRLEN TIME ZADD ZCARD ZCOUNT ZINCRBY ZMSCORE ZRANGE ZRANGEBYSCORE
+    ZREM ZREMRANGEBYSCORE ZSCORE`.split(/\s+/),
 }
 
 /** Connects with the profile that never sends a command twice, and waits until it can be used. */

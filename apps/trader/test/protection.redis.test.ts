@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process'
+import { readdir, readFile } from 'node:fs/promises'
+import { promisify } from 'node:util'
+
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { cancelIdOf } from '../src/orders/intent.ts'
+import { access, checkStore } from '../src/safety.ts'
 import { StartError } from '../src/start-error.ts'
 import { acceptedOrders, intentOf, openFloor, settled, truthOf, until, type Floor, type Worker } from './rig.ts'
 
@@ -114,5 +119,44 @@ describe('the Redis under a trader of real orders', () => {
     expect(await worker.parts.safety.place(exit)).toMatchObject({ kind: 'placed' })
     worker.parts.resolver.take(entry.id)
     expect(await settled(worker, entry.id)).toBe('FILLED')
+  })
+})
+
+describe('the rights a Redis user needs', () => {
+  test('are listed for every command of every script', async () => {
+    const folders = ['../src/redis', '../../../packages/idempotency/src/redis', '../../../packages/breaker/src/redis']
+    const used = new Set<string>()
+    for (const folder of folders) {
+      const path = new URL(`${folder}/`, import.meta.url)
+      for (const name of await readdir(path)) {
+        const text = await readFile(new URL(name, path), 'utf8')
+        for (const [, command] of text.matchAll(/call\('([A-Z]+)'/g)) used.add(command!)
+      }
+    }
+    expect(used.size).toBeGreaterThan(30)
+    const listed = new Set([...access.scriptCommands, ...access.commands])
+    expect([...used].filter(command => !listed.has(command))).toEqual([])
+  })
+
+  test('are enough when given by the line the checks print', async () => {
+    await using floor = await openFloor({}, 'always')
+    const admin = floor.redis.client()
+    const namespace = `trader.${floor.book}`
+    const needs = { mode: 'testnet', leaseMs: 1500, namespace } as const
+    const report = await checkStore(admin, needs, { waitMs: 0 })
+    const line = report.results.find(({ id }) => id === 'excess-privilege')?.remedy.command
+    expect(line).toContain(`ACL SETUSER app '~${namespace}:*' '&${namespace}:*' `)
+    await promisify(execFile)('sh', ['-c', line!])
+    await admin.call('ACL', 'SETUSER', 'app', 'on', '>pass')
+    const redisUrl = floor.redis.url.replace('redis://', 'redis://app:pass@')
+    await using worker = await floor.worker('w1', { mode: 'testnet', redisUrl })
+    const intent = intentOf({ validUntilMs: Date.now() + 60_000 })
+    await worker.trade(intent)
+    expect(await settled(worker, intent.id)).toBe('FILLED')
+    const refusals = worker.events.filter(event => event.type === 'notice' && event.notice === 'breaker:degraded')
+    expect(refusals).toEqual([])
+    expect(worker.events.filter(event => event.type === 'error')).toEqual([])
+    // Whatever else was refused shows in the log of the server.
+    expect(await admin.call('ACL', 'LOG')).toEqual([])
   })
 })

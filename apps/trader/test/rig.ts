@@ -67,7 +67,7 @@ export async function openFloor(
     return {
       config: config(more),
       address: { ...address, ...(more['restUrl'] === undefined ? {} : { restUrl: more['restUrl'] as string }) },
-      redisUrl: redis.url,
+      redisUrl: (more['redisUrl'] as string | undefined) ?? redis.url,
       worker,
       acceptBaseline: undefined,
       report: event => events.push(event),

@@ -16,6 +16,8 @@ const OWN: readonly string[] = [
   'EVAL',
   'EVALSHA',
 ]
+/** These need a channel beside the keys. */
+const ON_CHANNELS: readonly string[] = ['PUBLISH', 'SPUBLISH', 'SUBSCRIBE', 'SSUBSCRIBE', 'PSUBSCRIBE']
 const READING: readonly string[] = [
   '+script|load',
   '+info',
@@ -39,5 +41,6 @@ export function aclLine({ node, context, deployment, atLeast }: NodeSubject, use
   const rules = [...names].sort().map(name => `+${name.toLowerCase().replace(' ', '|')}`)
   const mayUseKeys = user === node.access?.user && node.access.key === 'allowed'
   const keys = mayUseKeys ? [] : [`~${deployment.keyPrefix}*`]
-  return shellLine('redis-cli', 'ACL', 'SETUSER', user, ...keys, ...rules, ...READING)
+  const channels = ON_CHANNELS.some(name => names.has(name)) ? [`&${deployment.keyPrefix}*`] : []
+  return shellLine('redis-cli', 'ACL', 'SETUSER', user, ...keys, ...channels, ...rules, ...READING)
 }
