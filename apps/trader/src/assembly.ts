@@ -118,6 +118,20 @@ function openGuards(options: TraderOptions, redis: RedisClient, namespace: strin
   })
 }
 
+/** Waits until the watch has looked once. @throws StartError 3 */
+async function firstLook({ watched }: StoreGuards, clock: Clock, signal: AbortSignal): Promise<void> {
+  const looked = new AbortController()
+  const patience = clock.sleep(redisPatienceMs, { signal: AbortSignal.any([signal, looked.signal]) })
+  const late = patience.then(() => {
+    throw new StartError(3, `Redis cannot be watched: no report within ${redisPatienceMs / 1000} s`)
+  })
+  try {
+    await Promise.race([watched, late])
+  } finally {
+    looked.abort()
+  }
+}
+
 async function cancelOrder(api: ExchangeLink['api'], symbol: string, id: string): Promise<void> {
   const answer = await api.cancel(symbol, id)
   if (answer.ok) return
@@ -224,7 +238,7 @@ export async function assemble(options: TraderOptions, metrics: TraderMetrics, s
     await insistOnStore(options, redis, keys.namespace, report, signal)
     const opened = openGuards(options, redis, keys.namespace, report)
     guards = opened
-    await opened.watched
+    await firstLook(opened, clock, signal)
     const journal = createJournal(redis, keys)
     const link = connectExchange({ redis, keys, address, config, reads: opened.reads, clock, report })
     const rules = await bringUp(link, config, { clock, signal })

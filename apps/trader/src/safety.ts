@@ -137,7 +137,8 @@ export function createStoreGuards(options: StoreGuardOptions): StoreGuards {
   const watch = watchRedis(redis, {
     ...checksOf({ ...config, namespace }),
     onEvent(event) {
-      if (event.type === 'checked') watched.resolve()
+      // The first change is away from `starting`, when the report and a hold-off it asks for are in force.
+      if (event.type === 'readiness-changed') watched.resolve()
       options.onChecks(event)
     },
   })

@@ -3,6 +3,8 @@ import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { systemClock } from '@safety/redis-core'
+import { createExecutor } from '../src/orders/executor.ts'
 import { cancelIdOf } from '../src/orders/intent.ts'
 import { access, checkStore } from '../src/safety.ts'
 import { StartError } from '../src/start-error.ts'
@@ -67,6 +69,37 @@ describe('an exchange that takes no orders', () => {
     )
     expect(opened.length).toBeGreaterThanOrEqual(1)
   }, 120_000)
+})
+
+describe('an open breaker', () => {
+  test('holds an intent back while it is valid; past its time dispatch denies it, and nothing was sent', async () => {
+    await using floor = await openFloor()
+    await using worker = await floor.worker('w1')
+    const { journal, link, adopter } = worker.parts
+    const executor = createExecutor({
+      journal,
+      adopter,
+      api: link.api,
+      clockSync: link.clockSync,
+      orders: () => Promise.resolve({ open: true, retryAfterMs: 60_000 }),
+      clock: systemClock,
+      config: floor.config(),
+      worker: 'w1',
+      report: () => {},
+      operationOf: () => '',
+      onUnwritten: () => {},
+    })
+    const grant = { fence: 1, attempt: 1, signal: new AbortController().signal }
+    const valid = intentOf({ validUntilMs: Date.now() + 60_000 })
+    const late = intentOf({ validUntilMs: Date.now() - 1000 })
+    for (const intent of [valid, late]) await journal.propose(intent, { missed: false })
+    const held = await executor.run(valid, grant).catch((error: unknown) => error)
+    expect(held).toMatchObject({ outcome: 'not-run', reason: 'breaker-open', retryAfterMs: expect.any(Number) })
+    expect((held as { retryAfterMs: number }).retryAfterMs).toBeLessThanOrEqual(60_000)
+    expect((await journal.read(valid.id))?.state).toBe('ABSENT')
+    expect(await executor.run(late, grant)).toEqual({ outcome: 'refused', state: 'DENIED', reason: 'expired' })
+    expect(requestsFor(floor, 'POST')).toEqual([])
+  })
 })
 
 describe('a resting order whose time is over', () => {
