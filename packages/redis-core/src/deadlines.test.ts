@@ -1,8 +1,9 @@
 import * as fc from 'fast-check'
 import { describe, expect, test, vi } from 'vitest'
 
+import { systemClock } from './clock.ts'
 import type { Clock } from './clock.ts'
-import { dropDeadline, setDeadline } from './deadlines.ts'
+import { afterDelay, dropDeadline, setDeadline } from './deadlines.ts'
 import type { Deadline } from './deadlines.ts'
 import { createManualClock } from './testing/manual-clock.ts'
 
@@ -38,6 +39,18 @@ describe('deadlines', () => {
     expect(clock.pending).toBe(0)
     await clock.advance(100)
     expect(expire).not.toHaveBeenCalled()
+  })
+
+  test('keep the process alive while one is set, and only then, though their timer stays armed', () => {
+    const delayMs = 61_234
+    const keeping = (): number => process.getActiveResourcesInfo().filter(name => name === 'Timeout').length
+    const before = keeping()
+    for (let time = 0; time < 3; time++) {
+      const set = afterDelay(systemClock, delayMs, () => {})
+      expect(keeping()).toBe(before + 1)
+      set.cancel()
+      expect(keeping()).toBe(before)
+    }
   })
 
   test('may be dropped and set while one of them comes', async () => {
