@@ -34,28 +34,67 @@ export function runScript<K extends ScriptKeys, A extends ScriptArgs, R>(
 }
 
 function sendHash<R>(call: Call<R>): void {
-  if (!isCluster(call.redis)) writeTogether(call.redis.stream)
-  call.redis.evalsha(call.script.sha1, ...call.argv).then(
-    reply => replied(call, reply),
+  const line = isCluster(call.redis) ? undefined : lineOf(call.redis.stream)
+  if (line !== undefined) gather(line)
+  const replying = call.redis.evalsha(call.script.sha1, ...call.argv)
+  if (line !== undefined) line.inFlight += 1
+  replying.then(
+    reply => {
+      if (line !== undefined) line.inFlight -= 1
+      replied(call, reply)
+    },
     (error: unknown) => {
+      if (line !== undefined) line.inFlight -= 1
       if (call.phase === 'sent' && redisCodeOf(error) === 'NOSCRIPT') sendText(call)
       else fail(call, error)
     },
   )
 }
 
-/**
- * Commands of one turn leave in one write to the socket instead of one each, which costs more than all else a call does.
- * Their order, also among other commands of the client, stays as it is.
- */
-function writeTogether(stream: Redis['stream']): void {
-  if (stream.writableCorked > 0) return
-  stream.cork()
-  process.nextTick(uncork, stream)
+/** A socket, and the scripts on it that have not been answered. */
+interface Line {
+  readonly stream: Redis['stream']
+  inFlight: number
+  /** Of them, those that wait here for others of their turn. */
+  held: number
+  corked: boolean
 }
 
-function uncork(stream: Redis['stream']): void {
-  stream.uncork()
+const lines = new WeakMap<Redis['stream'], Line>()
+
+/** The share of what is in flight that leaves in one write. */
+const BATCH_SHARE = 1 / 8
+
+function lineOf(stream: Redis['stream']): Line {
+  let line = lines.get(stream)
+  if (line === undefined) lines.set(stream, (line = { stream, inFlight: 0, held: 0, corked: false }))
+  return line
+}
+
+/**
+ * Before a script is written. Few leave one by one, at once. Of many, those of one turn of the event loop leave in batches:
+ * a write costs more than all else a call does, but with one write for all the server and this process would wait for each
+ * other in turns. Their order, also among other commands of the client, stays as it is.
+ */
+function gather(line: Line): void {
+  const batch = line.inFlight * BATCH_SHARE
+  if (!line.corked) {
+    if (batch < 2) return
+    line.corked = true
+    line.stream.cork()
+    process.nextTick(release, line)
+  } else if (line.held >= batch) {
+    line.stream.uncork()
+    line.stream.cork()
+    line.held = 0
+  }
+  line.held += 1
+}
+
+function release(line: Line): void {
+  line.corked = false
+  line.held = 0
+  line.stream.uncork()
 }
 
 function sendText<R>(call: Call<R>): void {

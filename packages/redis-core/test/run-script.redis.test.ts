@@ -287,6 +287,37 @@ describe.each(variants)('calls of one turn, $name', ({ connect }) => {
     }
   })
 
+  test('leave at once when they are few, and in batches of at most an eighth of all when they are many', async () => {
+    const redis = connect(server.url)
+    try {
+      const key = testKeyspace().key('counter')
+      const run = (): Promise<number> => runScript(redis, increment, plus(key))
+      await run()
+      const { stream } = redis as Redis
+      const before = stream.bytesWritten
+      await run()
+      const bytes = stream.bytesWritten - before
+      for (const [many, most] of [
+        [10, 0],
+        [128, 16],
+        [10, 0],
+      ] as const) {
+        const waiting: number[] = []
+        const calls = Array.from({ length: many }, () => {
+          const call = run()
+          waiting.push(stream.writableLength / bytes)
+          return call
+        })
+        expect(Math.max(...waiting)).toBeCloseTo(most, 5)
+        await new Promise(resolve => process.nextTick(resolve))
+        expect(stream.writableLength).toBe(0)
+        await Promise.all(calls)
+      }
+    } finally {
+      redis.disconnect()
+    }
+  })
+
   test('settle when the client is closed in the same turn', async () => {
     const redis = connect(server.url)
     const key = testKeyspace().key('counter')
