@@ -2,7 +2,7 @@ import { claim, formatError } from './claiming.ts'
 import type { Claimed } from './claiming.ts'
 import { doubtError, effectiveMode } from './doubt.ts'
 import type { Doubt } from './doubt.ts'
-import { errorAbout, NO_ATTEMPT, tell } from './engine.ts'
+import { effectIdOf, errorAbout, NO_ATTEMPT, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import type { IdempotencyError } from './errors.ts'
 import { execute } from './executing.ts'
@@ -12,6 +12,7 @@ import type { Settled } from './outcome.ts'
 import { doubtReasonOf, parsePayload } from './payload.ts'
 import { settleDoubt } from './settling.ts'
 import { runUnprotected } from './unprotected.ts'
+import { poll } from './waiting.ts'
 import type { Waiting } from './waiting.ts'
 
 /** After one "not run" verdict a call claims once more, and no further. */
@@ -34,7 +35,10 @@ export async function call(engine: Engine, intent: Intent, { signal, waiting }: 
   let verdicts = 0
   let moves = 0
   for (;;) {
-    const claimed = await claim(engine, intent, signal)
+    const claiming = claim(engine, intent, signal)
+    // Every answer needs it, the claim does not: it is computed while the claim is on its way.
+    effectIdOf(intent)
+    const claimed = await claiming
     const next = await answer(engine, intent, claimed, waiting, signal)
     if (next.kind === 'settled') return next.settled
     if (next.kind === 'again') continue
@@ -51,41 +55,42 @@ type Next =
   | { readonly kind: 'again' }
   | { readonly kind: 'doubt'; readonly doubt: Doubt }
 
-async function answer(
+function answer(
   engine: Engine,
   intent: Intent,
   claimed: Claimed,
   waiting: Waiting,
   signal: AbortSignal | undefined,
-): Promise<Next> {
-  if (claimed.kind === 'aborted') throw signal?.reason
-  if (claimed.kind === 'away') return settled(await storeAway(engine, intent, claimed))
-  if (claimed.kind === 'format') {
-    if (!engine.options.observe) throw formatError(intent)
-    return settled(await observed(engine, intent, { type: 'store-down', step: 'claim', refused: true }))
+): Next | Promise<Next> {
+  const { observe } = engine.options
+  switch (claimed.kind) {
+    case 'aborted':
+      throw signal?.reason
+    case 'away':
+      return storeAway(engine, intent, claimed).then(settled)
+    case 'format':
+      if (!observe) throw formatError(intent)
+      return observed(engine, intent, { type: 'store-down', step: 'claim', refused: true }).then(settled)
+    case 'answered':
+      break
   }
-  const { reply, token } = claimed
+  const { reply } = claimed
   switch (reply.tag) {
     case 'OWN':
-      return await execute(
-        engine,
-        intent,
-        { reply, token, leaseFromMs: claimed.leaseFromMs, replicas: claimed.replicas },
-        signal,
-      )
+      return execute(engine, intent, reply, claimed, signal)
     case 'D':
     case 'F':
-      if (engine.options.observe) return settled(await observed(engine, intent, { type: 'replayed', source: reply.by }))
-      return settled(await replay(engine, intent, { ...reply, state: reply.tag }))
+      if (observe) return observed(engine, intent, { type: 'replayed', source: reply.by }).then(settled)
+      return replay(engine, intent, reply).then(settled)
     case 'BUSY':
-      return await busy(engine, intent, reply.leaseLeftMs, waiting, signal)
+      return busy(engine, intent, reply.leaseLeftMs, waiting, signal)
     case 'MISMATCH':
-      return settled(await mismatch(engine, intent, reply.state))
+      return mismatch(engine, intent, reply.state).then(settled)
     case 'U':
       break
   }
   const reason = doubtReasonOf(parsePayload(reply.payload).reason)
-  if (engine.options.observe) return settled(await observed(engine, intent, { type: 'doubt', reason }))
+  if (observe) return observed(engine, intent, { type: 'doubt', reason }).then(settled)
   const mode = effectiveMode(reply.mode, intent)
   return { kind: 'doubt', doubt: { mode, reason, token: '', fence: reply.fence, attempt: reply.attempt } }
 }
@@ -108,7 +113,7 @@ async function busy(
   signal: AbortSignal | undefined,
 ): Promise<Next> {
   if (engine.options.observe) return settled(await observed(engine, intent, { type: 'busy', retryAfterMs }))
-  if (intent.definition.onBusy === 'wait' && (await waiting.poll(signal))) return { kind: 'again' }
+  if (intent.definition.onBusy === 'wait' && (await poll(waiting, signal))) return { kind: 'again' }
   throw busyError(engine, intent, retryAfterMs)
 }
 

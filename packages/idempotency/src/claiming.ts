@@ -1,7 +1,7 @@
 import { failpoint } from '@safety/redis-core'
 
 import { errorAbout, NO_ATTEMPT, tell } from './engine.ts'
-import type { Engine } from './engine.ts'
+import type { Engine, Subject } from './engine.ts'
 import type { IdempotencyError } from './errors.ts'
 import type { Intent } from './intent.ts'
 import { step, storeBudget } from './step.ts'
@@ -18,6 +18,8 @@ export type Claimed =
       readonly token: string
       readonly leaseFromMs: number
       readonly replicas: number | undefined
+      /** Since this process itself noticed a loss in the bucket; -1 if it never did. */
+      readonly ownLossAgeMs: number
     }
   | { readonly kind: 'away'; readonly error: unknown; readonly refused: boolean }
   | { readonly kind: 'aborted' }
@@ -29,8 +31,7 @@ export type Claimed =
  * server's clock and goes on; ENDED asks for a new token. Giving up after an unknown answer sends `abandon` behind.
  */
 export async function claim(engine: Engine, intent: Intent, signal: AbortSignal | undefined): Promise<Claimed> {
-  const { durability } = intent.definition
-  const budget = storeBudget(engine, signal, durability?.timeoutMs)
+  const budget = storeBudget(engine, signal, intent.definition.durability)
   let token = engine.newToken()
   let unknownSinceMs: number | undefined
   const stop = failpoint('idempotency:before-claim')
@@ -38,7 +39,7 @@ export async function claim(engine: Engine, intent: Intent, signal: AbortSignal 
   for (;;) {
     if (signal?.aborted) return { kind: 'aborted' }
     const claimed: Step<ClaimReply> = await step(engine, budget, options =>
-      engine.store.claim(intent.place, claimInput(intent, token), { ...options, durability }),
+      engine.store.claim(intent.place, claimInput(intent, token), options),
     )
     const after = failpoint('idempotency:after-claim')
     if (after) await after
@@ -46,7 +47,7 @@ export async function claim(engine: Engine, intent: Intent, signal: AbortSignal 
       if (claimed.mayHaveRun || unknownSinceMs !== undefined) abandon(engine, intent, token)
       return signal?.aborted ? { kind: 'aborted' } : { kind: 'away', error: claimed.error, refused: claimed.refused }
     }
-    const { reply, sentAtMs, replicas } = claimed.answer
+    const { reply, sentAtMs, replicas, ownLossAgeMs } = claimed.answer
     switch (reply.tag) {
       case 'LATE':
         unknownSinceMs ??= claimed.firstSentAtMs < sentAtMs ? claimed.firstSentAtMs : undefined
@@ -62,15 +63,16 @@ export async function claim(engine: Engine, intent: Intent, signal: AbortSignal 
       case 'OWN':
         // Granted by an earlier command of this token, whose reply was lost: the lease began then.
         if (reply.how === 'again') {
-          return { kind: 'answered', reply, token, leaseFromMs: unknownSinceMs ?? claimed.firstSentAtMs, replicas }
+          const leaseFromMs = unknownSinceMs ?? claimed.firstSentAtMs
+          return { kind: 'answered', reply, token, leaseFromMs, replicas, ownLossAgeMs }
         }
-        return { kind: 'answered', reply, token, leaseFromMs: sentAtMs, replicas }
+        return { kind: 'answered', reply, token, leaseFromMs: sentAtMs, replicas, ownLossAgeMs }
       case 'D':
       case 'F':
       case 'BUSY':
       case 'U':
       case 'MISMATCH':
-        return { kind: 'answered', reply, token, leaseFromMs: sentAtMs, replicas }
+        return { kind: 'answered', reply, token, leaseFromMs: sentAtMs, replicas, ownLossAgeMs }
     }
     if (engine.clock.monotonic() >= budget.endsAtMs) {
       if (unknownSinceMs !== undefined) abandon(engine, intent, token)
@@ -92,7 +94,7 @@ function abandon(engine: Engine, intent: Intent, token: string): void {
   engine.background.track(engine.store.abandon(intent.place, { token, mode, keepMs: retentionMs }, options))
 }
 
-export function formatError(intent: Pick<Intent, 'place' | 'key' | 'effectId'>): IdempotencyError {
+export function formatError(intent: Subject): IdempotencyError {
   const what =
     'its record was written by another version of this package. Update this process before it runs the effect'
   return errorAbout(intent, 'ERR_IDEMPOTENCY_FORMAT', what)

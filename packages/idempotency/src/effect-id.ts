@@ -10,7 +10,7 @@ const scratch = Buffer.alloc(LENGTH)
  * effect and key part, separated by NUL. The same on every attempt, in every process; fit for a client order id.
  */
 export function effectIdOf(namespace: string, effect: string, keyPart: string): string {
-  const digest = sha256(`${namespace}\0${effect}\0${keyPart}`)
+  const digest = sha256(`${namespace}\0${effect}\0${keyPart}`, 'binary')
   let held = 0
   let bits = 0
   let next = 0

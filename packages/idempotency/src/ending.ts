@@ -13,7 +13,6 @@ import { donePayload, failedPayload, openPayload, parsePayload } from './payload
 import { record, recordLate, storeErrorOf } from './recording.ts'
 import type { Attempt, End, Recorded, Superseded } from './recording.ts'
 import { encodeResult } from './result.ts'
-import type { Encoded } from './result.ts'
 import type { Ran } from './running.ts'
 
 type Class = 'ran' | 'failed' | 'not-run' | 'unknown'
@@ -45,7 +44,10 @@ async function settleValue(
   const encoding = encodeResult(definition, value)
   const encoded = encoding instanceof Promise ? await encoding : encoding
   const payload = donePayload(encoded.body)
-  const recorded = await record(engine, intent, attempt, { to: 'D', payload, settledMs: 0 })
+  const recording = record(engine, intent, attempt, { to: 'D', payload, settledMs: 0 })
+  // While the record is on its way.
+  const given = encoded.ok ? encoded.read() : value
+  const recorded = await recording
   tellFinished(engine, intent, attempt, 'ran', recorded, durationMs)
   if (recorded.kind === 'superseded') {
     const adopted = await adopt(intent, recorded.reply, { value })
@@ -60,7 +62,7 @@ async function settleValue(
   const settled: Settled = {
     execution: {
       ...grantOf(intent, attempt),
-      value: valueOf(encoded, value),
+      value: given,
       status: 'executed',
       recorded: recorded.kind === 'recorded',
       durable: durability === undefined || replicas === undefined ? undefined : replicas >= durability.replicas,
@@ -70,10 +72,6 @@ async function settleValue(
     payload: encoded.ok && encoded.body.kind !== 'too-large' ? payload : undefined,
   }
   return { kind: 'settled', settled }
-}
-
-function valueOf(encoded: Encoded, raw: unknown): unknown {
-  return encoded.ok ? encoded.value : raw
 }
 
 async function settleError(
@@ -202,12 +200,12 @@ function tellFinished(
   durationMs: number,
 ): void {
   const accepted = recorded?.kind === 'recorded'
-  tell(engine, intent, attempt, {
+  tell(engine, intent, attempt, () => ({
     type: 'finished',
     outcome,
     durationMs,
     recorded: accepted,
     superseded: recorded?.kind === 'superseded',
     accepted,
-  })
+  }))
 }

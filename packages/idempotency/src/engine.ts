@@ -30,7 +30,14 @@ export interface Subject {
   readonly place: Place
   /** The key as it is stored and shown. */
   readonly key: string
-  readonly effectId: string
+  readonly computeId: (place: Place) => string
+  /** The effect id once it was asked for; see `effectIdOf`. */
+  id: string | undefined
+}
+
+/** The intent's name outside this system. Computed when it is first asked for, as a claim can do without. */
+export function effectIdOf(subject: Subject): string {
+  return (subject.id ??= subject.computeId(subject.place))
 }
 
 /** The attempt a fact is about; all of it may be unknown. */
@@ -42,18 +49,27 @@ export interface AttemptFacts {
 
 export const NO_ATTEMPT: AttemptFacts = { token: '', fence: 0, attempt: 0 }
 
-export function grantOf({ key, effectId }: Subject, { fence, attempt }: { fence: number; attempt: number }): Grant {
-  return { key, effectId, fence, attempt }
+export function grantOf(subject: Subject, { fence, attempt }: { fence: number; attempt: number }): Grant {
+  return { key: subject.key, effectId: effectIdOf(subject), fence, attempt }
 }
 
 type Fact = IdempotencyEvent extends infer E ? (E extends IdempotencyEvent ? Omit<E, keyof EventBase> : never) : never
 
-/** Emits one fact about one attempt; `observed` marks what enforcement would have stopped. */
-export function tell(engine: Engine, subject: Subject, facts: AttemptFacts, fact: Fact, observed = false): void {
+/**
+ * Emits one fact about one attempt; `observed` marks what enforcement would have stopped. Given as a function, the fact is
+ * made only if somebody listens.
+ */
+export function tell(
+  engine: Engine,
+  subject: Subject,
+  facts: AttemptFacts,
+  fact: Fact | (() => Fact),
+  observed = false,
+): void {
   engine.emit(() => ({
-    ...fact,
+    ...(typeof fact === 'function' ? fact() : fact),
     effect: subject.place.effect,
-    effectId: subject.effectId,
+    effectId: effectIdOf(subject),
     fence: facts.fence,
     attempt: facts.attempt,
     token: facts.token,
@@ -69,9 +85,10 @@ export function errorAbout(
   what: string,
   fields: IdempotencyErrorFields = {},
 ): IdempotencyError {
-  const { place, effectId } = subject
-  return new IdempotencyError(code, `effect ${place.effect} (${effectId}): ${what}`, {
-    effect: place.effect,
+  const { effect } = subject.place
+  const effectId = effectIdOf(subject)
+  return new IdempotencyError(code, `effect ${effect} (${effectId}): ${what}`, {
+    effect,
     effectId,
     ...fields,
   })

@@ -6,7 +6,7 @@ import { settleEnd } from './ending.ts'
 import { errorAbout, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import type { Intent } from './intent.ts'
-import { createLease, leaseLostError } from './lease.ts'
+import { createLease, isOver, leaseDeadlineMs, leaseLostError, renewIfOld, startLease, stopLease } from './lease.ts'
 import { openPayload } from './payload.ts'
 import { record, storeErrorOf } from './recording.ts'
 import type { Attempt, Recorded } from './recording.ts'
@@ -16,13 +16,13 @@ import { runUnprotected } from './unprotected.ts'
 
 type Own = Extract<ClaimReply, { tag: 'OWN' }>
 
-/** A granted claim. */
+/** What this process knows of its granted claim beside the reply. */
 export interface Granted {
-  readonly reply: Own
   readonly token: string
   /** Monotonic; the lease counts from here. */
   readonly leaseFromMs: number
   readonly replicas: number | undefined
+  readonly ownLossAgeMs: number
 }
 
 /**
@@ -33,37 +33,45 @@ export interface Granted {
 export async function execute(
   engine: Engine,
   intent: Intent,
+  reply: Own,
   granted: Granted,
   signal: AbortSignal | undefined,
 ): Promise<Executed> {
-  const { reply, token } = granted
-  const attempt: Attempt = { token, fence: reply.fence, attempt: reply.attempt, mode: reply.mode }
+  const { token } = granted
+  const attempt: Attempt = {
+    token,
+    fence: reply.fence,
+    attempt: reply.attempt,
+    mode: reply.mode ?? intent.definition.mode,
+  }
   if (reply.how === 'takeover') tell(engine, intent, attempt, { type: 'lapsed' })
   // What is seldom needed is awaited only when it is: each await costs a call as much as a hash.
   const refusing = requireDurable(engine, intent, attempt, granted.replicas)
   if (refusing) await refusing
-  const verifying = verifyAfterLoss(engine, intent, attempt, reply)
+  const verifying = verifyAfterLoss(engine, intent, attempt, sinceLossMs(reply, granted))
   if (verifying) return { kind: 'doubt', doubt: await verifying }
   const lease = createLease(engine, intent, attempt, granted.leaseFromMs)
   try {
     const stop = failpoint('idempotency:before-effect')
     if (stop) await stop
-    const renewing = lease.renewIfOld()
+    const renewing = renewIfOld(lease)
     if (renewing) await renewing
     // From here to `run` nothing is awaited.
     if (signal?.aborted) return await leftBefore(engine, intent, attempt, signal)
-    if (lease.over()) return await lostBefore(engine, intent, attempt)
+    if (isOver(lease)) return await lostBefore(engine, intent, attempt)
     const ran = await runEffect(engine, intent, attempt, {
-      leaseDeadlineMs: lease.deadlineMs,
-      onStart: (deadlineMs, abort) => {
-        tell(engine, intent, attempt, { type: 'started', deadlineMs })
-        lease.start(() => abort(leaseLostError(intent, attempt, 'unknown')))
+      leaseDeadlineMs: () => leaseDeadlineMs(lease),
+      onStart: (deadline, abort) => {
+        tell(engine, intent, attempt, () => ({ type: 'started', deadlineMs: deadline() }))
+        startLease(lease, () => abort(leaseLostError(intent, attempt, 'unknown')))
       },
     })
-    lease.stop()
+    const ended = failpoint('idempotency:after-effect')
+    if (ended) await ended
+    stopLease(lease)
     return await settleEnd(engine, intent, attempt, ran, lease)
   } finally {
-    lease.stop()
+    stopLease(lease)
   }
 }
 
@@ -99,12 +107,17 @@ async function refuse(
   })
 }
 
+/** Since the bucket last lost writes, as its mark says or as this process saw it; -1 if neither knows of any. */
+function sinceLossMs({ lossAgeMs }: Own, { ownLossAgeMs }: Granted): number {
+  return lossAgeMs < 0 || ownLossAgeMs < 0 ? Math.max(lossAgeMs, ownLossAgeMs) : Math.min(lossAgeMs, ownLossAgeMs)
+}
+
 /** The bucket lost writes a while ago: a key that looks fresh may have run before, so it is looked up, not run. */
 function verifyAfterLoss(
   engine: Engine,
   intent: Intent,
   attempt: Attempt,
-  { lossAgeMs }: Own,
+  lossAgeMs: number,
 ): Promise<Doubt> | undefined {
   const { onStoreLoss, lossWindowMs, observe } = engine.options
   const mode = effectiveMode(attempt.mode, intent)

@@ -1,3 +1,5 @@
+import { createHash } from 'node:crypto'
+
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 
@@ -25,6 +27,23 @@ describe('the fingerprint [claim 5]', () => {
     // U+1F600 is written as \ud83d\ude00, below \ue000, though its code point is above.
     expect(canonicalForm({ '\ue000': 2, '\u{1f600}': 1, a: 3, '"': 4 })).toBe(
       '{"\\"":4,"a":3,"\u{1f600}":1,"\ue000":2}',
+    )
+  })
+
+  test('is the first 128 bits of the SHA-256 of the canonical form', () => {
+    fc.assert(
+      fc.property(fc.string({ unit: 'grapheme' }), text => {
+        const digest = createHash('sha256').update(canonicalForm(text)).digest()
+        expect(fingerprintOf(text)).toBe(digest.subarray(0, 16).toString('base64url'))
+      }),
+    )
+  })
+
+  test('writes every text as JSON writes its normal form', () => {
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: 'grapheme' }), fc.string({ unit: 'binary-ascii' })), text => {
+        expect(canonicalForm(text)).toBe(JSON.stringify(text.normalize('NFC')))
+      }),
     )
   })
 

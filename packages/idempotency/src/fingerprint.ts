@@ -4,6 +4,8 @@ import { isPlainObject } from './json.ts'
 import { shortDigest } from './sha256.ts'
 
 const MAX_DEPTH = 64
+/** Its own normal form, and the same in JSON. */
+const PLAIN = /^[ !#-[\]-~]*$/
 
 /** Why a payload has no canonical form. `path` names members and positions, never values. */
 export class NotCanonicalError extends Error {
@@ -53,6 +55,7 @@ function write(value: unknown, path: string, above: readonly object[]): string {
 }
 
 function writeText(value: string, path: string): string {
+  if (PLAIN.test(value)) return `"${value}"`
   if (!value.isWellFormed()) throw new NotCanonicalError(path, 'a text with a lone surrogate')
   return JSON.stringify(value.normalize('NFC'))
 }

@@ -1,6 +1,5 @@
 import { busyError, call, mismatch } from './calling.ts'
 import type { Definition } from './definition.ts'
-import type { Execution } from './effect.ts'
 import { NO_ATTEMPT, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import { IdempotencyError } from './errors.ts'
@@ -9,7 +8,7 @@ import type { Intent } from './intent.ts'
 import { replayDone } from './outcome.ts'
 import type { Settled } from './outcome.ts'
 import { runUnprotected } from './unprotected.ts'
-import { createWaiting } from './waiting.ts'
+import { createWaiting, waitLeftMs } from './waiting.ts'
 import type { Waiting } from './waiting.ts'
 
 /** How a flight ended for those who joined it: its leader may have left before there was anything to share. */
@@ -25,8 +24,8 @@ interface Flight {
 }
 
 export interface Flights {
-  /** One call of an effect. */
-  take(definition: Definition, input: unknown, signal: AbortSignal | undefined): Promise<Execution<unknown>>
+  /** One call of an effect. Throws at once what is wrong with its input. */
+  take(definition: Definition, input: unknown, signal: AbortSignal | undefined): Promise<Settled>
   /** How many are under way. */
   readonly size: number
   /** Resolves when those under way now have ended. */
@@ -37,8 +36,7 @@ export interface Flights {
 export function createFlights(engine: Engine): Flights {
   const flights = new Map<string, Flight>()
 
-  function depart(intent: Intent, waiting: Waiting, signal: AbortSignal | undefined): Flight {
-    const id = flightId(intent)
+  function depart(id: string, intent: Intent, waiting: Waiting, signal: AbortSignal | undefined): Flight {
     const landed = call(engine, intent, { signal, waiting }).then(
       (settled): Landed => {
         flights.delete(id)
@@ -56,10 +54,11 @@ export function createFlights(engine: Engine): Flights {
 
   async function fly(intent: Intent, signal: AbortSignal | undefined): Promise<Settled> {
     const waiting = createWaiting(engine, intent.definition.waitMs)
+    const id = flightId(intent)
     for (;;) {
-      const twin = flights.get(flightId(intent))
+      const twin = flights.get(id)
       if (twin === undefined) {
-        const landed = await raceSignal(depart(intent, waiting, signal).landed, signal)
+        const landed = await raceSignal(depart(id, intent, waiting, signal).landed, signal)
         if (landed.kind === 'settled') return landed.settled
         throw landed.kind === 'failed' ? landed.error : signal?.reason
       }
@@ -69,11 +68,10 @@ export function createFlights(engine: Engine): Flights {
   }
 
   return {
-    async take(definition, input, signal) {
+    take(definition, input, signal) {
       signal?.throwIfAborted()
       const intent = createOrObserve(engine, definition, input)
-      const settled = 'unusable' in intent ? await runUnprotected(engine, intent.unusable) : await fly(intent, signal)
-      return settled.execution
+      return 'unusable' in intent ? runUnprotected(engine, intent.unusable) : fly(intent, signal)
     },
     get size() {
       return flights.size
@@ -99,7 +97,8 @@ function createOrObserve(
     if (!engine.options.observe || (code !== 'ERR_IDEMPOTENCY_KEY' && code !== 'ERR_IDEMPOTENCY_FINGERPRINT'))
       throw error
     const place = { effect: definition.name, part: '', tag: '' }
-    return { unusable: { place, key: '', effectId: '', definition, input, fingerprint: '-', memoText: '' } }
+    const nameless = { place, key: '', computeId: () => '', id: '' }
+    return { unusable: { ...nameless, definition, input, fingerprint: '-', memoText: '' } }
   }
 }
 
@@ -120,7 +119,7 @@ async function join(
     return await runUnprotected(engine, intent)
   }
   if (definition.onBusy === 'reject') throw busyError(engine, intent, definition.leaseMs)
-  const landed = await raceTimeout(engine, twin.landed, waiting.leftMs(), signal)
+  const landed = await raceTimeout(engine, twin.landed, waitLeftMs(waiting), signal)
   if (landed === undefined) throw busyError(engine, intent, definition.leaseMs)
   if (landed.kind === 'left') return undefined
   if (landed.kind === 'failed') throw landed.error

@@ -3,7 +3,7 @@ import { resolveEffect } from './definition.ts'
 import type { Definition } from './definition.ts'
 import type { Effect, EffectContext, EffectOptions, Execution, OnceOptions } from './effect.ts'
 import type { Engine } from './engine.ts'
-import { tell } from './engine.ts'
+import { effectIdOf, tell } from './engine.ts'
 import { closedError, optionError } from './errors.ts'
 import { idempotencyChannel } from './events.ts'
 import './failpoints.ts'
@@ -103,8 +103,11 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const sweepers = new Set<Sweeper>()
   let open = true
 
-  function take<T>(definition: Definition, input: unknown, signal: AbortSignal | undefined): Promise<Execution<T>> {
-    return flights.take(definition, input, signal) as Promise<Execution<T>>
+  /** Like `guarded`, with one promise less: every call of an effect goes through here. */
+  async function take<T>(definition: Definition, input: unknown, call: CallOptions | undefined): Promise<Execution<T>> {
+    if (!open) throw closedError(CLOSED)
+    const { execution } = await flights.take(definition, input, signalOf(call))
+    return execution as Execution<T>
   }
 
   /** Every public call: CLOSED after disposal, rejections instead of throws. */
@@ -117,10 +120,9 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     if (!open) throw closedError(CLOSED)
     const definition = resolveEffect(effect)
     engine.engine.definitions.set(definition.name, definition)
-    const run = (input: I, call?: CallOptions): Promise<Execution<T>> =>
-      guarded(() => take<T>(definition, input, signalOf(call)))
+    const run = (input: I, call?: CallOptions): Promise<Execution<T>> => take<T>(definition, input, call)
     return Object.assign(run, {
-      effectIdOf: (key: string) => createSubject(engine.engine.store, definition.name, key).effectId,
+      effectIdOf: (key: string) => effectIdOf(createSubject(engine.engine.store, definition.name, key)),
     })
   }
 
@@ -132,7 +134,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       run: (ctx: EffectContext) => T | Promise<T>,
       once: OnceOptions<T> = {},
     ): Promise<Execution<T>> {
-      return guarded(() => take<T>(onceDefinition(key, run, once), undefined, signalOf(once)))
+      return guarded(() => take<T>(onceDefinition(key, run, once), undefined, once))
     },
     inspect: (effect, key, call) =>
       guarded(() => inspectRecord(engine.engine, effect, key, { signal: signalOf(call) })),
@@ -155,9 +157,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
     async [Symbol.asyncDispose]() {
       if (!open) return
       open = false
-      for (const sweeper of sweepers) engine.engine.background.track(Promise.resolve(sweeper[Symbol.asyncDispose]()))
-      engine.engine.background.track(land(flights))
-      await engine.engine.background.drain(DRAIN_MS)
+      await drain(engine.engine, flights, sweepers)
       engine.close()
     },
   }
@@ -193,6 +193,13 @@ function createEngine(given: IdempotencyOptions): { engine: Engine; close: () =>
     store.close()
   }
   return { engine, close }
+}
+
+/** Stops what works behind, and gives what is under way its time. */
+async function drain({ background }: Engine, flights: Flights, sweepers: Iterable<Sweeper>): Promise<void> {
+  for (const sweeper of sweepers) background.track(Promise.resolve(sweeper[Symbol.asyncDispose]()))
+  background.track(land(flights))
+  await background.drain(DRAIN_MS)
 }
 
 /** Until no call is under way: one that ends may let its twins start another. */

@@ -1,4 +1,5 @@
 import type { Definition } from './definition.ts'
+import { effectIdOf } from './engine.ts'
 import type { Subject } from './engine.ts'
 import { IdempotencyError, optionError } from './errors.ts'
 import { fingerprintOf, NotCanonicalError } from './fingerprint.ts'
@@ -17,28 +18,34 @@ export interface Intent extends Subject {
 
 const MAX_KEY_BYTES = 16_384
 const MAX_MEMO_BYTES = 1024
+/** What nearly all keys are. */
+const PLAIN = /^[A-Za-z0-9_.:-]{1,128}$/
 
 /** @throws `ERR_IDEMPOTENCY_KEY`, `ERR_IDEMPOTENCY_FINGERPRINT`, `ERR_IDEMPOTENCY_OPTIONS` (memo) */
 export function createIntent(store: Store, definition: Definition, input: unknown): Intent {
   const subject = createSubject(store, definition.name, callKey(definition, input))
-  const about = { effect: definition.name, effectId: subject.effectId }
+  const { place, key, computeId } = subject
   return {
-    ...subject,
+    place,
+    key,
+    computeId,
+    id: undefined,
     definition,
     input,
-    fingerprint: definition.fingerprint === false ? '-' : fingerprint(definition.fingerprint, input, about),
+    fingerprint: definition.fingerprint === false ? '-' : fingerprint(definition.fingerprint, input, subject),
     memoText: definition.memo === undefined ? '' : memoText(definition.memo, input),
   }
 }
 
 /** @throws `ERR_IDEMPOTENCY_KEY` */
 export function createSubject(store: Store, effect: string, key: unknown): Subject {
-  const place = store.place(effect, checkKey(effect, key))
-  return subjectOf(store, place)
+  const text = checkKey(effect, key)
+  const place = store.place(effect, text)
+  return { place, key: place.part === text ? text : shownKey(place.part), computeId: store.effectId, id: undefined }
 }
 
 export function subjectOf(store: Store, place: Place): Subject {
-  return { place, key: shownKey(place.part), effectId: store.effectId(place) }
+  return { place, key: shownKey(place.part), computeId: store.effectId, id: undefined }
 }
 
 /** The key as shown: the text itself where the part kept it, else `~` and its digest. */
@@ -58,6 +65,7 @@ function callKey(definition: Definition, input: unknown): unknown {
 
 function checkKey(effect: string, key: unknown): string {
   if (typeof key !== 'string') throw keyError(effect, `is ${kindOf(key)}, not a text`)
+  if (PLAIN.test(key)) return key
   if (key.trim() === '') throw keyError(effect, 'is blank: every call would be the same intent')
   if (!key.isWellFormed()) throw keyError(effect, 'has a lone surrogate, which UTF-8 has no bytes for')
   const bytes = Buffer.byteLength(key, 'utf8')
@@ -74,18 +82,15 @@ function keyError(effect: string, what: string, cause?: unknown): IdempotencyErr
   return new IdempotencyError('ERR_IDEMPOTENCY_KEY', `effect ${effect}: the key ${what}`, { effect, cause })
 }
 
-function fingerprint(
-  payload: (input: unknown) => unknown,
-  input: unknown,
-  about: { effect: string; effectId: string },
-): string {
+function fingerprint(payload: (input: unknown) => unknown, input: unknown, subject: Subject): string {
   try {
     return fingerprintOf(payload(input))
   } catch (cause) {
     const own = cause instanceof NotCanonicalError || cause instanceof IdempotencyError
     const what = own ? cause.message : 'its function threw'
-    const message = `effect ${about.effect}: the payload has no fingerprint, as ${what}. Pass a fingerprint function that picks plain values`
-    throw new IdempotencyError('ERR_IDEMPOTENCY_FINGERPRINT', message, { ...about, cause })
+    const { effect } = subject.place
+    const message = `effect ${effect}: the payload has no fingerprint, as ${what}. Pass a fingerprint function that picks plain values`
+    throw new IdempotencyError('ERR_IDEMPOTENCY_FINGERPRINT', message, { effect, effectId: effectIdOf(subject), cause })
   }
 }
 

@@ -18,7 +18,7 @@ export interface Settled {
 
 /** A final record, as any reply of the store gives it. */
 export interface Stored {
-  readonly state: 'D' | 'F'
+  readonly tag: 'D' | 'F'
   readonly fence: number
   readonly attempt: number
   readonly by: ResultSource
@@ -29,7 +29,7 @@ export interface Stored {
 export async function replay(engine: Engine, intent: Intent, stored: Stored): Promise<Settled> {
   const facts = { token: '', fence: stored.fence, attempt: stored.attempt }
   tell(engine, intent, facts, { type: 'replayed', source: stored.by })
-  if (stored.state === 'D') return replayDone(intent, stored, stored.payload)
+  if (stored.tag === 'D') return replayDone(intent, stored, stored.payload)
   throw failedError(intent, stored, { failure: toFailure(parsePayload(stored.payload).failure) })
 }
 

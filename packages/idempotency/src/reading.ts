@@ -22,7 +22,7 @@ export async function ask<R>(
 
 /** A read shows no time of its own. */
 function answer<R>(reply: R): Answer<R> {
-  return { reply, sentAtMs: 0, receivedAtMs: 0, replicas: undefined, jumpedAtMs: undefined }
+  return { reply, sentAtMs: 0, receivedAtMs: 0, replicas: undefined, jumpedAtMs: undefined, ownLossAgeMs: -1 }
 }
 
 /** The verdict may or may not stand; reading or repeating it tells. */

@@ -1,12 +1,13 @@
 import { failpoint } from '@safety/redis-core'
 
+import type { Definition } from './definition.ts'
 import { tell } from './engine.ts'
 import type { AttemptFacts, Engine } from './engine.ts'
 import type { Verdict } from './events.ts'
 import type { Intent } from './intent.ts'
 import type { Mode } from './record.ts'
 import { step, storeBudget } from './step.ts'
-import type { StepBudget } from './step.ts'
+import type { Step, StepBudget } from './step.ts'
 import type { EndLetter, FinishReply } from './store.ts'
 
 /** A granted attempt. */
@@ -41,10 +42,10 @@ const MAX_RETRY_MS = 5000
 export async function record(engine: Engine, intent: Intent, attempt: Attempt, end: End): Promise<Recorded> {
   const stop = failpoint('idempotency:before-finish')
   if (stop) await stop
-  const extraMs = intent.definition.durability?.timeoutMs ?? 0
-  const recorded = await finish(engine, intent, attempt, end, storeBudget(engine, undefined, extraMs))
+  const finished = await finish(engine, intent, attempt, end, endBudget(engine, intent, end))
   const after = failpoint('idempotency:after-finish')
   if (after) await after
+  const recorded = understand(engine, intent, attempt, end, finished)
   if (recorded.kind === 'delayed') {
     tell(engine, intent, attempt, { type: 'record-delayed' })
     engine.background.track(recordBehind(engine, intent, attempt, end))
@@ -60,43 +61,57 @@ export async function recordLate(
   end: End,
   sinceMs: number,
 ): Promise<void> {
-  const recorded = await finish(engine, intent, attempt, end, storeBudget(engine))
+  const recorded = understand(
+    engine,
+    intent,
+    attempt,
+    end,
+    await finish(engine, intent, attempt, end, endBudget(engine, intent, end)),
+  )
   if (recorded.kind === 'delayed') await recordBehind(engine, intent, attempt, end)
   else if (recorded.kind === 'recorded') {
     tell(engine, intent, attempt, { type: 'recorded-late', delayMs: engine.clock.monotonic() - sinceMs })
   }
 }
 
-async function finish(
+/** Sends the end, repeated inside the budget. */
+function finish(
   engine: Engine,
   intent: Intent,
   attempt: Attempt,
   end: End,
   budget: StepBudget,
-): Promise<Recorded> {
+): Promise<Step<FinishReply>> {
   const { definition, fingerprint, place } = intent
-  const { retentionMs, settleMs } = definition
-  // That nothing ran needs no proof against a failover.
-  const durability = end.to === 'N' ? undefined : definition.durability
-  const input = {
-    token: attempt.token,
-    fence: attempt.fence,
-    attempt: attempt.attempt,
-    mode: attempt.mode,
-    fingerprint,
-    to: end.to,
-    payload: end.payload,
-    keepMs: retentionMs,
-    settleMs,
-  }
+  const { token, fence, mode } = attempt
+  const { to, payload } = end
+  const { retentionMs: keepMs, settleMs } = definition
   const startedMs = engine.clock.monotonic()
-  const finished = await step(engine, budget, options => {
+  return step(engine, budget, options => {
     const passedMs = Math.round(engine.clock.monotonic() - startedMs)
     const settledMs = end.settledMs < 0 ? -1 : end.settledMs + passedMs
-    return engine.store.finish(place, { ...input, settledMs }, { ...options, durability })
+    return engine.store.finish(
+      place,
+      { token, fence, attempt: attempt.attempt, mode, fingerprint, to, payload, keepMs, settleMs, settledMs },
+      options,
+    )
   })
+}
+
+function endBudget(engine: Engine, intent: Intent, end: End): StepBudget {
+  return storeBudget(engine, undefined, durabilityOf(intent, end))
+}
+
+/** That nothing ran needs no proof against a failover. */
+function durabilityOf({ definition }: Intent, { to }: End): Definition['durability'] {
+  return to === 'N' ? undefined : definition.durability
+}
+
+/** What the store's answer means, told to whoever listens. */
+function understand(engine: Engine, intent: Intent, attempt: Attempt, end: End, finished: Step<FinishReply>): Recorded {
   if (!finished.ok) return { kind: 'delayed', error: finished.error }
   const { reply, replicas } = finished.answer
+  const durability = durabilityOf(intent, end)
   switch (reply.tag) {
     case 'OK':
       if (reply.how === 'overturned') tell(engine, intent, attempt, { type: 'overturned', verdict: verdictOf(end.to) })
@@ -125,9 +140,8 @@ async function recordBehind(engine: Engine, intent: Intent, attempt: Attempt, en
     const passedMs = Math.round(clock.monotonic() - startedMs)
     const now: End = { ...end, settledMs: end.settledMs < 0 ? -1 : end.settledMs + passedMs }
     // One command each: the pause is the repeat.
-    const recorded = await finish(engine, intent, attempt, now, {
-      endsAtMs: clock.monotonic() + options.storeTimeoutMs,
-    })
+    const budget = { endsAtMs: clock.monotonic() + options.storeTimeoutMs, durability: durabilityOf(intent, now) }
+    const recorded = understand(engine, intent, attempt, now, await finish(engine, intent, attempt, now, budget))
     if (recorded.kind === 'delayed') continue
     if (recorded.kind === 'recorded') {
       tell(engine, intent, attempt, { type: 'recorded-late', delayMs: clock.monotonic() - startedMs })

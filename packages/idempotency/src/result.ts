@@ -14,7 +14,8 @@ type Checked =
 
 /** A value on its way into the store: what is kept of it, and what its callers get. */
 export type Encoded =
-  | { readonly ok: true; readonly body: Body; readonly value: unknown }
+  /** `read` makes the value its caller gets; the body does not wait for it. */
+  | { readonly ok: true; readonly body: Body; readonly read: () => unknown }
   | { readonly ok: false; readonly body: Body; readonly issues: readonly Issue[] }
 
 /** A value on its way out. */
@@ -30,7 +31,7 @@ interface ResultRules {
 
 /** Takes the way every replay will take: to JSON, back, through the schema. So executed and replayed values are equal. */
 export function encodeResult(rules: ResultRules, value: unknown): Encoded | Promise<Encoded> {
-  if (value === undefined) return encoded(rules.result, undefined, { kind: 'undefined' })
+  if (value === undefined) return encoded(rules.result, () => undefined, { kind: 'undefined' })
   const json = toJsonText(value)
   if ('notPlain' in json) {
     const { path, what } = json.notPlain
@@ -40,15 +41,17 @@ export function encodeResult(rules: ResultRules, value: unknown): Encoded | Prom
       issues: [{ message: `${path} is ${what}, which JSON cannot carry` }],
     }
   }
-  const fits = Buffer.byteLength(json.text, 'utf8') <= rules.maxResultBytes
-  return encoded(rules.result, JSON.parse(json.text), fits ? { kind: 'value', text: json.text } : { kind: 'too-large' })
+  const { text } = json
+  // A UTF-16 unit takes three bytes at most, so that short texts need not be measured.
+  const fits = text.length * 3 <= rules.maxResultBytes || Buffer.byteLength(text, 'utf8') <= rules.maxResultBytes
+  return encoded(rules.result, () => JSON.parse(text), fits ? { kind: 'value', text } : { kind: 'too-large' })
 }
 
-function encoded(schema: StandardSchemaV1 | undefined, value: unknown, body: Body): Encoded | Promise<Encoded> {
-  if (schema === undefined) return { ok: true, body, value }
-  return validate(schema, value).then(checked =>
+function encoded(schema: StandardSchemaV1 | undefined, read: () => unknown, body: Body): Encoded | Promise<Encoded> {
+  if (schema === undefined) return { ok: true, body, read }
+  return validate(schema, read()).then(checked =>
     checked.ok
-      ? { ok: true, body, value: checked.value }
+      ? { ok: true, body, read: () => checked.value }
       : { ok: false, body: { kind: 'not-encodable' }, issues: checked.issues },
   )
 }

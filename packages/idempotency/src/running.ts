@@ -1,7 +1,7 @@
-import { afterDelay, failpoint } from '@safety/redis-core'
+import { afterDelay } from '@safety/redis-core'
 
 import type { EffectContext } from './effect.ts'
-import { grantOf } from './engine.ts'
+import { effectIdOf } from './engine.ts'
 import type { Engine } from './engine.ts'
 import type { Intent } from './intent.ts'
 import { epochOf } from './lease.ts'
@@ -17,14 +17,14 @@ export type Ran = { readonly durationMs: number } & (
 export interface RunControl {
   /** Monotonic; when the lease alone would abort. Infinity without one. */
   readonly leaseDeadlineMs: () => number
-  /** Called once, synchronously before `run`; the listener aborts it. */
-  readonly onStart: (deadlineEpochMs: number, abort: (reason: unknown) => void) => void
+  /** Called once, synchronously before `run`; the listener aborts it. `deadline` is the moment as people know it. */
+  readonly onStart: (deadline: () => number, abort: (reason: unknown) => void) => void
 }
 
 const GRACE_MS = 1000
 
 /** Runs the effect under its timeout. Nothing is awaited between the caller's last look at the lease and `run`. */
-export async function runEffect(
+export function runEffect(
   engine: Engine,
   intent: Intent,
   granted: { readonly fence: number; readonly attempt: number },
@@ -32,69 +32,44 @@ export async function runEffect(
 ): Promise<Ran> {
   const { clock } = engine
   const { definition, input } = intent
-  const controller = new AbortController()
+  const { name, effectTimeoutMs } = definition
   const startedMs = clock.monotonic()
-  const timeoutAtMs = startedMs + definition.effectTimeoutMs
-  const deadline = (): number => epochOf(engine, Math.min(leaseDeadlineMs(), timeoutAtMs))
+  const deadline = (): number => epochOf(engine, Math.min(leaseDeadlineMs(), startedMs + effectTimeoutMs))
+  // Most effects end before anybody looks at their signal.
+  let controller: AbortController | undefined
+  const control = (): AbortController => (controller ??= new AbortController())
   const ctx: EffectContext = {
-    ...grantOf(intent, granted),
-    signal: controller.signal,
+    key: intent.key,
+    effectId: effectIdOf(intent),
+    fence: granted.fence,
+    attempt: granted.attempt,
+    get signal() {
+      return control().signal
+    },
     get deadline() {
       return deadline()
     },
   }
-  onStart(deadline(), reason => controller.abort(reason))
-  const running = start(() => definition.run(input, ctx))
-  const ended = await raceTimeout(engine, running, definition.effectTimeoutMs, () =>
-    controller.abort(
-      new DOMException(`effect ${definition.name} took longer than ${definition.effectTimeoutMs} ms`, 'TimeoutError'),
-    ),
-  )
-  const stop = failpoint('idempotency:after-effect')
-  if (stop) await stop
-  const durationMs = clock.monotonic() - startedMs
-  switch (ended.kind) {
-    case 'value':
-      return { kind: 'value', value: ended.value, durationMs }
-    case 'error':
-      return { kind: 'error', error: ended.error, timedOut: ended.timedOut, durationMs }
-    case 'timeout':
-      break
-  }
-  return { kind: 'timeout', late: running, durationMs }
-}
-
-async function start(run: () => unknown): Promise<unknown> {
-  return await run()
-}
-
-type Ended =
-  | { readonly kind: 'value'; readonly value: unknown }
-  | { readonly kind: 'error'; readonly error: unknown; readonly timedOut: boolean }
-  | { readonly kind: 'timeout' }
-
-/** The effect's end, or `timeout` a second after `onTimeout` was told. */
-function raceTimeout(
-  { clock }: Engine,
-  running: Promise<unknown>,
-  timeoutMs: number,
-  onTimeout: () => void,
-): Promise<Ended> {
+  onStart(deadline, reason => control().abort(reason))
+  const running = new Promise<unknown>(resolve => {
+    resolve(definition.run(input, ctx))
+  })
+  const sinceStartMs = (): number => clock.monotonic() - startedMs
   return new Promise(resolve => {
     let timedOut = false
-    let timer = afterDelay(clock, timeoutMs, () => {
+    let timer = afterDelay(clock, effectTimeoutMs, () => {
       timedOut = true
-      timer = clock.setTimeout(() => resolve({ kind: 'timeout' }), GRACE_MS)
-      onTimeout()
+      timer = clock.setTimeout(() => resolve({ kind: 'timeout', late: running, durationMs: sinceStartMs() }), GRACE_MS)
+      control().abort(new DOMException(`effect ${name} took longer than ${effectTimeoutMs} ms`, 'TimeoutError'))
     })
     running.then(
       value => {
         timer.cancel()
-        resolve({ kind: 'value', value })
+        resolve({ kind: 'value', value, durationMs: sinceStartMs() })
       },
       (error: unknown) => {
         timer.cancel()
-        resolve({ kind: 'error', error, timedOut })
+        resolve({ kind: 'error', error, timedOut, durationMs: sinceStartMs() })
       },
     )
   })

@@ -9,6 +9,7 @@ import type { Settled } from './outcome.ts'
 import { donePayload } from './payload.ts'
 import { reconcile } from './reconciliation.ts'
 import type { Reconciled } from './reconciliation.ts'
+import { poll, sleep, waitLeftMs } from './waiting.ts'
 import type { Waiting } from './waiting.ts'
 
 /** What a call does after its doubt was looked at: it has its value, or claims once more. */
@@ -51,8 +52,8 @@ export async function settleDoubt(
       case 'in-doubt': {
         const still: Doubt = { ...looked.attempt, mode: looked.mode, reason: looked.reason, cause: doubt.cause }
         const waitMs = looked.settleInMs
-        if (waitMs !== undefined && definition.onBusy === 'wait' && waiting.fits(waitMs)) {
-          await waiting.sleep(waitMs, signal)
+        if (waitMs !== undefined && definition.onBusy === 'wait' && waitMs <= waitLeftMs(waiting)) {
+          await sleep(waiting, waitMs, signal)
           break
         }
         const retryAfterMs = waitMs ?? looked.retryAfterMs
@@ -61,7 +62,7 @@ export async function settleDoubt(
       case 'other':
         if (looked.state !== 'reconciling') return { kind: 'claim', verdict: false }
         // Another process is asking the receiver.
-        if (definition.onBusy === 'reject' || !(await waiting.poll(signal))) {
+        if (definition.onBusy === 'reject' || !(await poll(waiting, signal))) {
           throw doubtError(engine, intent, doubt, { retryAfterMs: Math.max(1, looked.leftMs) })
         }
         break
@@ -82,7 +83,7 @@ async function found(engine: Engine, intent: Intent, looked: Extract<Reconciled,
   }
   const grant = grantOf(intent, attempt)
   return {
-    execution: { ...grant, value: encoded.value, status: 'replayed', recorded: true, source: 'lookup' },
+    execution: { ...grant, value: encoded.read(), status: 'replayed', recorded: true, source: 'lookup' },
     payload: body.kind === 'too-large' ? undefined : donePayload(body),
   }
 }

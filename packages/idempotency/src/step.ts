@@ -24,16 +24,17 @@ export interface StepBudget {
   /** Monotonic; no command is sent later. */
   readonly endsAtMs: number
   readonly signal?: AbortSignal | undefined
-  /** Milliseconds one command may take beyond `storeTimeoutMs`, for WAIT. */
-  readonly extraMs?: number | undefined
+  /** Every command waits for replicas, for up to its `timeoutMs` beyond `storeTimeoutMs`. */
+  readonly durability?: SendOptions['durability']
 }
 
 const FIRST_DELAY_MS = 10
 const MAX_DELAY_MS = 250
 
-/** A budget of `storeBudgetMs` from now. */
-export function storeBudget(engine: Engine, signal?: AbortSignal, extraMs = 0): StepBudget {
-  return { endsAtMs: engine.clock.monotonic() + engine.options.storeBudgetMs + extraMs, signal, extraMs }
+/** A budget of `storeBudgetMs` from now, and the time replicas may take. */
+export function storeBudget(engine: Engine, signal?: AbortSignal, durability?: SendOptions['durability']): StepBudget {
+  const endsAtMs = engine.clock.monotonic() + engine.options.storeBudgetMs + (durability?.timeoutMs ?? 0)
+  return { endsAtMs, signal, durability }
 }
 
 /**
@@ -42,18 +43,19 @@ export function storeBudget(engine: Engine, signal?: AbortSignal, extraMs = 0): 
  */
 export async function step<R>(
   engine: Engine,
-  { endsAtMs, signal, extraMs = 0 }: StepBudget,
+  { endsAtMs, signal, durability }: StepBudget,
   send: (options: SendOptions) => Promise<Answer<R>>,
 ): Promise<Step<R>> {
   const { clock, random, options } = engine
+  const timeoutMs = options.storeTimeoutMs + (durability?.timeoutMs ?? 0)
   let firstSentAtMs: number | undefined
   let telling: unknown
   let delayMs = FIRST_DELAY_MS
   for (;;) {
     const sentAtMs = clock.monotonic()
-    const deadlineMs = Math.min(options.storeTimeoutMs + extraMs, endsAtMs - sentAtMs)
+    const deadlineMs = Math.min(timeoutMs, endsAtMs - sentAtMs)
     try {
-      const answer = await send({ deadlineMs, signal })
+      const answer = await send({ deadlineMs, signal, durability })
       return { ok: true, answer, firstSentAtMs: firstSentAtMs ?? answer.sentAtMs }
     } catch (error) {
       if (signal?.aborted) return { ok: false, error: signal.reason, refused: false, mayHaveRun: true }

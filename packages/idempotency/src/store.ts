@@ -26,8 +26,8 @@ export type ClaimReply =
       readonly how: 'fresh' | 'again' | 'retry' | 'takeover'
       /** Since this bucket was marked as having lost writes; -1 if it never was. */
       readonly lossAgeMs: number
-      /** The stricter of the stored and the given mode. */
-      readonly mode: Mode
+      /** The stricter of the stored and the given mode; undefined: nothing was stored, the given one holds. */
+      readonly mode: Mode | undefined
     })
   | (Head<'D' | 'F'> & {
       readonly fence: number
@@ -156,12 +156,14 @@ export interface Answer<R> {
   readonly replicas: number | undefined
   /** Monotonic; when the server's clock was last seen to have jumped forward. Leases lapse early then. */
   readonly jumpedAtMs: number | undefined
+  /** Since this process itself noticed a loss in the bucket, which counts even if it could not be marked; -1 if it never did. */
+  readonly ownLossAgeMs: number
 }
 
 /** What the engine needs of shared state. Every call settles by its deadline and may be repeated as it is. */
 export interface Store {
   place(effect: string, key: string): Place
-  effectId(place: Place): string
+  readonly effectId: (place: Place) => string
   claim(place: Place, input: ClaimInput, options: SendOptions): Promise<Answer<ClaimReply>>
   renew(place: Place, input: RenewInput, options: SendOptions): Promise<Answer<RenewReply>>
   finish(place: Place, input: FinishInput, options: SendOptions): Promise<Answer<FinishReply>>

@@ -28,7 +28,7 @@ const OPTIONS = z.strictObject({
   stuckAfterMs: bounded(1, 604_800_000).optional(),
 })
 
-const NOBODY: Subject = { place: { effect: '', part: '', tag: '' }, key: '', effectId: '' }
+const NOBODY: Subject = { place: { effect: '', part: '', tag: '' }, key: '', computeId: () => '', id: '' }
 
 /** Finds what nobody waits for any more: lapsed claims, doubts, reconcilers that died. Any process may sweep. */
 export function startSweeper(engine: Engine, options: SweeperOptions = {}): Sweeper {

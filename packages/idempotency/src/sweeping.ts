@@ -1,5 +1,6 @@
 import { tellDoubt } from './doubt.ts'
 import { tell } from './engine.ts'
+import { effectIdOf } from './engine.ts'
 import type { Engine, Subject } from './engine.ts'
 import { subjectOf } from './intent.ts'
 import { ask } from './reading.ts'
@@ -93,16 +94,16 @@ function createStuckReport(
   const lastMs = new Map<string, number>()
   return (subject, looked) => {
     if (looked.kind !== 'in-doubt') {
-      lastMs.delete(subject.effectId)
+      lastMs.delete(effectIdOf(subject))
       return
     }
     const { attempt, reason, was, ageMs, settleInMs, retryAfterMs = settleInMs } = looked
     if (was === 'running') tellDoubt(engine, subject, { ...attempt, reason }, retryAfterMs)
     const nowMs = engine.clock.monotonic()
-    const sinceMs = nowMs - (lastMs.get(subject.effectId) ?? Number.NEGATIVE_INFINITY)
+    const sinceMs = nowMs - (lastMs.get(effectIdOf(subject)) ?? Number.NEGATIVE_INFINITY)
     if (ageMs < stuckAfterMs || sinceMs < REPORT_EVERY_MS - intervalMs / 2) return
     if (lastMs.size >= MAX_REPORTED) lastMs.clear()
-    lastMs.set(subject.effectId, nowMs)
+    lastMs.set(effectIdOf(subject), nowMs)
     tell(engine, subject, attempt, { type: 'doubt-stuck', ageMs, reason })
   }
 }

@@ -1,3 +1,5 @@
+import { failpoint } from '@safety/redis-core'
+
 import { doubtError } from './doubt.ts'
 import { grantOf, NO_ATTEMPT, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
@@ -16,8 +18,10 @@ export async function runUnprotected(engine: Engine, intent: Intent): Promise<Se
   const { observe } = engine.options
   const ran = await runEffect(engine, intent, NO_ATTEMPT, {
     leaseDeadlineMs: () => Number.POSITIVE_INFINITY,
-    onStart: deadlineMs => tell(engine, intent, NO_ATTEMPT, { type: 'started', deadlineMs }, observe),
+    onStart: deadline => tell(engine, intent, NO_ATTEMPT, () => ({ type: 'started', deadlineMs: deadline() }), observe),
   })
+  const stop = failpoint('idempotency:after-effect')
+  if (stop) await stop
   const outcome =
     ran.kind === 'value' ? 'ran' : ran.kind === 'timeout' ? 'unknown' : intent.definition.classifyError(ran.error)
   const ended = { durationMs: ran.durationMs, recorded: false, superseded: false, accepted: false }
@@ -26,7 +30,7 @@ export async function runUnprotected(engine: Engine, intent: Intent): Promise<Se
   if (observe) return settled(intent, value)
   const encoded = await encodeResult(intent.definition, value)
   if (!encoded.ok) throw resultError(intent, 'write', encoded.issues, value, { fence: 0, attempt: 0 })
-  return settled(intent, encoded.value)
+  return settled(intent, encoded.read())
 }
 
 async function valueOf(engine: Engine, intent: Intent, ran: Ran): Promise<unknown> {

@@ -2,42 +2,40 @@ import type { Engine } from './engine.ts'
 
 /** One call's patience: `waitMs` in all, whatever it waits for. */
 export interface Waiting {
-  fits(delayMs: number): boolean
-  leftMs(): number
-  sleep(delayMs: number, signal: AbortSignal | undefined): Promise<void>
-  /** Sleeps 20 ms, doubling to 250 ms, +-50 %. @returns false when there is no patience left */
-  poll(signal: AbortSignal | undefined): Promise<boolean>
-  /** Starts anew with short polls, after progress by someone else. */
-  reset(): void
+  readonly engine: Engine
+  readonly waitMs: number
+  spentMs: number
+  pollMs: number
 }
 
 const FIRST_POLL_MS = 20
 const MAX_POLL_MS = 250
 
-export function createWaiting({ clock, random }: Engine, waitMs: number): Waiting {
-  let spentMs = 0
-  let pollMs = FIRST_POLL_MS
-  async function sleep(delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-    const startedMs = clock.monotonic()
-    try {
-      await clock.sleep(delayMs, signal ? { signal } : {})
-    } finally {
-      spentMs += Math.max(delayMs, clock.monotonic() - startedMs)
-    }
+export function createWaiting(engine: Engine, waitMs: number): Waiting {
+  return { engine, waitMs, spentMs: 0, pollMs: FIRST_POLL_MS }
+}
+
+/** What is left of the patience, in milliseconds. */
+export function waitLeftMs({ waitMs, spentMs }: Waiting): number {
+  return Math.max(0, waitMs - spentMs)
+}
+
+export async function sleep(waiting: Waiting, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  const { clock } = waiting.engine
+  const startedMs = clock.monotonic()
+  try {
+    await clock.sleep(delayMs, signal ? { signal } : {})
+  } finally {
+    waiting.spentMs += Math.max(delayMs, clock.monotonic() - startedMs)
   }
-  return {
-    fits: delayMs => spentMs + delayMs <= waitMs,
-    leftMs: () => Math.max(0, waitMs - spentMs),
-    sleep,
-    async poll(signal) {
-      const leftMs = waitMs - spentMs
-      if (leftMs <= 0) return false
-      await sleep(Math.min(leftMs, pollMs * (0.5 + random.float())), signal)
-      pollMs = Math.min(pollMs * 2, MAX_POLL_MS)
-      return true
-    },
-    reset() {
-      pollMs = FIRST_POLL_MS
-    },
-  }
+}
+
+/** Sleeps 20 ms, doubling to 250 ms, +-50 %. @returns false when there is no patience left */
+export async function poll(waiting: Waiting, signal: AbortSignal | undefined): Promise<boolean> {
+  const leftMs = waitLeftMs(waiting)
+  if (leftMs <= 0) return false
+  const { pollMs, engine } = waiting
+  await sleep(waiting, Math.min(leftMs, pollMs * (0.5 + engine.random.float())), signal)
+  waiting.pollMs = Math.min(pollMs * 2, MAX_POLL_MS)
+  return true
 }

@@ -396,6 +396,30 @@ describe('a call', () => {
     await eventually(() => here.of('recorded-late').length === 1)
   })
 
+  test('an effect that looks at its signal only after the timeout finds it aborted, with the reason', async () => {
+    await using here = instance(client())
+    const running = gate<undefined>()
+    const seen = gate<AbortSignal>()
+    const effect = here.idem.define({
+      name: 'late-look',
+      key: (input: string) => input,
+      recovery: { mode: 'manual' },
+      effectTimeoutMs: 30,
+      run: async (_input, ctx) => {
+        await running.promise
+        seen.open(ctx.signal)
+        // Copied, a context keeps what it had.
+        return { ...ctx }.signal === ctx.signal
+      },
+    })
+    expect(await rejection(effect('a'))).toMatchObject({ code: 'ERR_IDEMPOTENCY_IN_DOUBT', reason: 'timeout' })
+    running.open(undefined)
+    const signal = await seen.promise
+    expect(signal.aborted).toBe(true)
+    expect(signal.reason).toMatchObject({ name: 'TimeoutError' })
+    await eventually(async () => (await here.idem.inspect('late-look', 'a'))?.value === true)
+  })
+
   test('after disposal every call is CLOSED, and running effects were waited for', async () => {
     const here = instance(client())
     const running = gate<string>()

@@ -26,8 +26,6 @@ export interface BucketWatch {
   ): Answer<R> | Promise<Answer<R>>
   /** Server time after which a claim sent now must not run, as its caller has left by then; 0 while the server's clock is not known. */
   serverDeadline(tag: string, timeoutMs: number): number
-  /** Since this process itself noticed a loss; -1 if it never did. */
-  lossAgeMs(tag: string): number
 }
 
 interface BucketState {
@@ -82,7 +80,7 @@ export function createBucketWatch(options: {
     after(place, { mark: seen, sentAtMs }, reply, replicas) {
       const { tag } = place
       const receivedAtMs = clock.monotonic()
-      serverClock.read(tag, reply.nowMs, { sentAtMs, receivedAtMs })
+      const jumpedAtMs = serverClock.read(tag, reply.nowMs, sentAtMs, receivedAtMs)
       const state = stateOf(tag, reply.nowMs)
       const lost = reply.counter > 0 && detector.check(tag, seen, reply.counter)
       // Commands that were under way when the loss was noticed show the same one again.
@@ -91,17 +89,14 @@ export function createBucketWatch(options: {
         state.marked = false
         onLoss(place, { fromMs: state.firstContactMs, toMs: reply.nowMs })
       }
-      const answer = { reply, sentAtMs, receivedAtMs, replicas, jumpedAtMs: serverClock.jumpedAtMs(tag) }
+      const ownLossAgeMs = state.lostAtMs === undefined ? -1 : Math.round(receivedAtMs - state.lostAtMs)
+      const answer = { reply, sentAtMs, receivedAtMs, replicas, jumpedAtMs, ownLossAgeMs }
       if (state.lostAtMs === undefined || state.marked || reply.counter === 0) return answer
       return marked(tag, state).then(() => answer)
     },
     serverDeadline(tag, timeoutMs) {
       const nowMs = serverClock.latest(tag, clock.monotonic())
       return nowMs === undefined ? 0 : nowMs + Math.ceil(timeoutMs)
-    },
-    lossAgeMs(tag) {
-      const lostAtMs = states.get(tag)?.lostAtMs
-      return lostAtMs === undefined ? -1 : Math.round(clock.monotonic() - lostAtMs)
     },
   }
 }

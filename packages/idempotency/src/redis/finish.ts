@@ -32,7 +32,8 @@ if stored and to ~= 'U' and string.sub(stored, 1, 4 + #own) == '1|C|' .. own the
     ${RAISE}
     redis.call('SET', record, '1|' .. to .. '|' .. own .. lease .. rest .. payload, 'PX', keepMs)
     redis.call('ZREM', bucket, member)
-    return { 'OK', now, counter, now < tonumber(lease) and 'first' or 'late' }
+    if now < tonumber(lease) then return { 'FIRST', now, counter } end
+    return { 'OK', now, counter, 'late' }
   end
 end
 `
@@ -89,8 +90,10 @@ return { 'OK', now, counter, how }
 const HOWS = { first: 'first', late: 'late', overturned: 'overturned', again: 'again', recreated: 'recreated' } as const
 
 function readFinish(reply: ReplyReader): FinishReply {
-  const { tag, nowMs, counter } = readHead(reply, ['OK', 'SUPERSEDED', 'FORMAT'])
+  const { tag, nowMs, counter } = readHead(reply, ['FIRST', 'OK', 'SUPERSEDED', 'FORMAT'])
   switch (tag) {
+    case 'FIRST':
+      return { tag: 'OK', nowMs, counter, how: 'first' }
     case 'OK':
       return { tag, nowMs, counter, how: HOWS[reply.text() as keyof typeof HOWS] }
     case 'SUPERSEDED':

@@ -61,5 +61,5 @@ export function createKeyLayout(namespace: string): KeyLayout {
 }
 
 function tagOf(effect: string, key: string): string {
-  return ALL_TAGS[sha256(`${effect}\0${key}`).charCodeAt(0) & 127] as string
+  return ALL_TAGS[Number.parseInt(sha256(`${effect}\0${key}`, 'hex').slice(0, 2), 16) & 127] as string
 }

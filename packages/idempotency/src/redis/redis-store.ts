@@ -3,17 +3,7 @@ import type { Clock, RedisClient, RunOptions, Script, ScriptArgs, ScriptInput } 
 
 import { effectIdOf } from '../effect-id.ts'
 import { MODE_LETTERS } from '../record.ts'
-import type {
-  Answer,
-  ClaimInput,
-  ClaimReply,
-  FinishInput,
-  Head,
-  Place,
-  RenewInput,
-  SendOptions,
-  Store,
-} from '../store.ts'
+import type { Answer, ClaimInput, FinishInput, Head, Place, RenewInput, SendOptions, Store } from '../store.ts'
 import { abandonScript } from './abandon.ts'
 import { createBucketWatch } from './bucket-watch.ts'
 import type { BucketWatch, LossNotice } from './bucket-watch.ts'
@@ -104,9 +94,7 @@ function executorSide(
   return {
     claim(place, input, options) {
       const notAfter = watch.serverDeadline(place.tag, Math.min(storeTimeoutMs, options.deadlineMs))
-      return send(claimScript, place, member => claimArgs(member, input, notAfter), options).then(answer =>
-        withLoss(answer, watch.lossAgeMs(place.tag)),
-      )
+      return send(claimScript, place, member => claimArgs(member, input, notAfter), options)
     },
     renew: (place, input, options) => send(renewScript, place, member => renewArgs(member, input), options),
     finish: (place, input, options) => send(finishScript, place, member => finishArgs(member, input), options),
@@ -189,13 +177,6 @@ function readingSide(
 }
 
 function runOptions(clock: Clock, { deadlineMs, signal }: SendOptions): RunOptions {
-  return { deadlineMs: Math.max(1, deadlineMs), clock, ...(signal ? { signal } : {}) }
-}
-
-/** A loss this process noticed itself counts even if the mark for the others could not be set. */
-function withLoss(answer: Answer<ClaimReply>, ownLossAgeMs: number): Answer<ClaimReply> {
-  const { reply } = answer
-  if (reply.tag !== 'OWN' || ownLossAgeMs < 0) return answer
-  const lossAgeMs = reply.lossAgeMs < 0 ? ownLossAgeMs : Math.min(reply.lossAgeMs, ownLossAgeMs)
-  return { ...answer, reply: { ...reply, lossAgeMs } }
+  const run = { deadlineMs: Math.max(1, deadlineMs), clock }
+  return signal === undefined ? run : { ...run, signal }
 }

@@ -6,12 +6,14 @@ interface Reading {
 }
 
 export interface ServerClock {
-  /** Takes a reading off a reply: the server looked at its clock somewhere between sending and receiving. */
-  read(tag: string, nowMs: number, at: { readonly sentAtMs: number; readonly receivedAtMs: number }): void
+  /**
+   * Takes a reading off a reply: the server looked at its clock somewhere between sending and receiving.
+   *
+   * @returns when the clock was last seen ahead of where it should have been, monotonic; undefined if it never was
+   */
+  read(tag: string, nowMs: number, sentAtMs: number, receivedAtMs: number): number | undefined
   /** Latest server time it can be at `monotonicMs`; undefined while the clock is not known. */
   latest(tag: string, monotonicMs: number): number | undefined
-  /** Monotonic; when the clock was last seen ahead of where it should have been. */
-  jumpedAtMs(tag: string): number | undefined
 }
 
 /** Added to every estimate, for what the round trip does not show. */
@@ -24,22 +26,22 @@ export function createServerClock(perBucket: boolean): ServerClock {
   const readings = new Map<string, Reading>()
   const nameOf = (tag: string): string => (perBucket ? tag : '')
   return {
-    read(tag, nowMs, { sentAtMs, receivedAtMs }) {
+    read(tag, nowMs, sentAtMs, receivedAtMs) {
       const offsetMs = nowMs - (sentAtMs + receivedAtMs) / 2
       const errorMs = (receivedAtMs - sentAtMs) / 2
       const known = readings.get(nameOf(tag))
-      if (!known) {
+      if (known === undefined) {
         readings.set(nameOf(tag), { offsetMs, errorMs, jumpedAtMs: undefined })
-        return
+        return undefined
       }
       if (offsetMs - known.offsetMs > JUMP_MS + errorMs + known.errorMs) known.jumpedAtMs = receivedAtMs
       known.offsetMs = offsetMs
       known.errorMs = errorMs
+      return known.jumpedAtMs
     },
     latest(tag, monotonicMs) {
       const known = readings.get(nameOf(tag))
       return known && Math.ceil(monotonicMs + known.offsetMs + known.errorMs + SLACK_MS)
     },
-    jumpedAtMs: tag => readings.get(nameOf(tag))?.jumpedAtMs,
   }
 }
