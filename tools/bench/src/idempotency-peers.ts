@@ -68,7 +68,7 @@ function ourCommands(redis: Redis, result: object): Contender {
       const token = 'B'.repeat(16)
       const claim = { ...common, member: member(key), token, memo: '', leaseMs: LEASE_MS, notAfter: 0 }
       const [tag, , , fence] = await run(claimScript, claimScript.encode({ keys, args: claim }))
-      if (tag !== 'OWN') return
+      if (tag !== 'NEW') return
       const payload = `{"v":${JSON.stringify(result)}}`
       const end = { fence: String(fence), to: 'D', payload, attempt: 1, settled: -1 }
       await run(finishScript, finishScript.encode({ keys, args: { ...common, ...end, member: member(key), token } }))

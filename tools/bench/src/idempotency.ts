@@ -6,13 +6,20 @@ import type { Redis } from 'ioredis'
 
 import { commandsAlone, countedRedis, idempotencyPeers } from './idempotency-peers.ts'
 import type { Contender } from './idempotency-peers.ts'
-import { atMost, conclude, percentile } from './report.ts'
+import { atMost, conclude, fastRate, percentile } from './report.ts'
 import type { BenchOptions, Gate, Row } from './report.ts'
 
 const CALLS = 20_000
 const QUICK_CALLS = 2_000
 const IN_FLIGHT = 128
+const ROUNDS = 10
 const WARM_UP = 500
+/**
+ * A service has one guard, whose code its calls find in the caches of the processor: each contender calls this often before
+ * the next one does. The same is measured in turns of one, where five other guards ran since: without a gate, as no service
+ * is like that, but shown.
+ */
+const CALLS_PER_TURN = 100
 /** 170 bytes as JSON. */
 const RESULT = { orderId: 'a3f1c2', status: 'FILLED', price: '30120.55', quantity: '0.01200', note: 'x'.repeat(82) }
 
@@ -24,14 +31,15 @@ interface Samples {
 interface Measured {
   readonly contender: Contender
   readonly samples: Samples
-  readonly firstPerSecond: number
-  readonly replayPerSecond: number
+  /** In turns of one. */
+  readonly cold: Samples
+  readonly perSecond: Rates
   readonly roundTrips: { readonly first: number; readonly replay: number }
   readonly commands: { readonly first: number; readonly replay: number }
   readonly bytes: number
 }
 
-/** What guarding a call costs: ours and the peers take turns, call by call, on one server. */
+/** What guarding a call costs: ours and the peers take turns on one server. */
 export async function runIdempotencyBench(options: BenchOptions): Promise<number> {
   const calls = options.quick === true ? QUICK_CALLS : CALLS
   await using server = await startRedis()
@@ -48,14 +56,17 @@ export async function runIdempotencyBench(options: BenchOptions): Promise<number
   const contenders = await everyone(idem, redis)
   const countedContenders = await everyone(countedIdem, counted.client)
   try {
-    await measureLatency(contenders, WARM_UP, 'warm')
-    const samples = await measureLatency(contenders, calls, 'seq')
+    await measureLatency(contenders, { run: 'warm', calls: WARM_UP, perTurn: CALLS_PER_TURN })
+    const samples = await measureLatency(contenders, { run: 'turns', calls, perTurn: CALLS_PER_TURN })
+    const cold = await measureLatency(contenders, { run: 'cold', calls, perTurn: 1 })
+    await measureThroughput(contenders, { run: 'crowd-warm', calls: WARM_UP * ROUNDS })
+    const rates = await measureThroughput(contenders, { run: 'crowd', calls })
     const measured: Measured[] = []
     for (const [at, contender] of contenders.entries()) {
-      const rates = await measureThroughput(contender, Math.min(calls, 10_000))
       const commands = await countCommands(redis, counted, countedContenders[at] as Contender)
       const bytes = await bytesOf(redis, contender)
-      measured.push({ contender, samples: samples[at] as Samples, ...rates, ...commands, bytes })
+      const latency = { samples: samples[at] as Samples, cold: cold[at] as Samples }
+      measured.push({ contender, ...latency, perSecond: rates[at] as Rates, ...commands, bytes })
     }
     return await report(measured, calls, server.version, options)
   } finally {
@@ -79,21 +90,26 @@ function oursOver(idem: Idempotency, redis: Redis): Contender {
   }
 }
 
-async function measureLatency(contenders: readonly Contender[], calls: number, run: string): Promise<Samples[]> {
+async function measureLatency(
+  contenders: readonly Contender[],
+  { run, calls, perTurn }: { run: string; calls: number; perTurn: number },
+): Promise<Samples[]> {
   const all = contenders.map(() => ({ first: new Float64Array(calls), replay: new Float64Array(calls) }))
-  for (let call = 0; call < calls; call += 1) {
+  for (let from = 0; from < calls; from += perTurn) {
     for (let turn = 0; turn < contenders.length; turn += 1) {
-      // Whoever goes first warms caches for the next: the order moves on with every call.
-      const at = (turn + call) % contenders.length
+      // Whoever goes first warms caches for the next: the order moves on with every round.
+      const at = (turn + from / perTurn) % contenders.length
       const { call: once } = contenders[at] as Contender
       const { first, replay } = all[at] as Samples
-      const key = `${run}-${call}`
-      const startedMs = performance.now()
-      await once(key)
-      const betweenMs = performance.now()
-      await once(key)
-      first[call] = (betweenMs - startedMs) * 1000
-      replay[call] = (performance.now() - betweenMs) * 1000
+      for (let call = from; call < Math.min(from + perTurn, calls); call += 1) {
+        const key = `${run}-${call}`
+        const startedMs = performance.now()
+        await once(key)
+        const betweenMs = performance.now()
+        await once(key)
+        first[call] = (betweenMs - startedMs) * 1000
+        replay[call] = (performance.now() - betweenMs) * 1000
+      }
     }
   }
   for (const { first, replay } of all) {
@@ -103,25 +119,38 @@ async function measureLatency(contenders: readonly Contender[], calls: number, r
   return all
 }
 
+interface Rates {
+  readonly first: number
+  readonly replay: number
+}
+
+/** Calls per second with `IN_FLIGHT` at once, in rounds of one contender and then the next. */
 async function measureThroughput(
-  { call }: Contender,
-  calls: number,
-): Promise<{ firstPerSecond: number; replayPerSecond: number }> {
-  const rates: number[] = []
-  for (const _pass of ['first', 'replay']) {
-    let next = 0
-    const startedMs = performance.now()
-    await Promise.all(
-      Array.from({ length: IN_FLIGHT }, async () => {
-        while (next < calls) {
-          next += 1
-          await call(`flight-${next}`)
-        }
-      }),
-    )
-    rates.push((calls / (performance.now() - startedMs)) * 1000)
+  contenders: readonly Contender[],
+  { run, calls }: { run: string; calls: number },
+): Promise<Rates[]> {
+  const all = contenders.map(() => ({ first: [] as number[], replay: [] as number[] }))
+  for (let round = 0; round < ROUNDS; round += 1) {
+    for (const [at, { call }] of contenders.entries()) {
+      const once = (index: number): Promise<void> => call(`${run}-${round}-${index}`)
+      all[at]?.first.push(await rate(once, Math.ceil(calls / ROUNDS)))
+      all[at]?.replay.push(await rate(once, Math.ceil(calls / ROUNDS)))
+    }
   }
-  return { firstPerSecond: rates[0] ?? 0, replayPerSecond: rates[1] ?? 0 }
+  return all.map(({ first, replay }) => ({ first: fastRate(first), replay: fastRate(replay) }))
+}
+
+async function rate(once: (index: number) => Promise<void>, calls: number): Promise<number> {
+  let next = 0
+  const startedMs = performance.now()
+  async function lane(): Promise<void> {
+    while (next < calls) {
+      next += 1
+      await once(next)
+    }
+  }
+  await Promise.all(Array.from({ length: IN_FLIGHT }, lane))
+  return (calls * 1000) / (performance.now() - startedMs)
 }
 
 async function countCommands(
@@ -158,9 +187,13 @@ async function report(
   redis: string,
   options: BenchOptions,
 ): Promise<number> {
-  const rows: Row[] = measured.flatMap(({ contender, samples, firstPerSecond, replayPerSecond }) => [
-    rowOf(`${contender.name}, first`, calls, samples.first, firstPerSecond),
-    rowOf(`${contender.name}, replay`, calls, samples.replay, replayPerSecond),
+  const rows: Row[] = measured.flatMap(({ contender, samples, perSecond }) => [
+    rowOf(`${contender.name}, first`, calls, samples.first, perSecond.first),
+    rowOf(`${contender.name}, replay`, calls, samples.replay, perSecond.replay),
+  ])
+  const coldRows: Row[] = measured.flatMap(({ contender, cold }) => [
+    rowOf(`${contender.name}, first, in turns of one`, calls, cold.first),
+    rowOf(`${contender.name}, replay, in turns of one`, calls, cold.replay),
   ])
   console.table(
     measured.map(({ contender, roundTrips, commands, bytes }) => ({
@@ -179,7 +212,18 @@ async function report(
     bytes,
   }))
   const gates = gatesOf(measured)
-  return await conclude({ bench: 'idempotency', redis, inFlight: IN_FLIGHT, rows, details, gates }, options)
+  return await conclude(
+    {
+      bench: 'idempotency',
+      redis,
+      inFlight: IN_FLIGHT,
+      callsPerTurn: CALLS_PER_TURN,
+      rows: [...rows, ...coldRows],
+      details,
+      gates,
+    },
+    options,
+  )
 }
 
 function gatesOf(measured: readonly Measured[]): Gate[] {
@@ -198,12 +242,12 @@ function gatesOf(measured: readonly Measured[]): Gate[] {
   ]
 }
 
-function rowOf(name: string, calls: number, sorted: Float64Array, perSecond: number): Row {
+function rowOf(name: string, calls: number, sorted: Float64Array, perSecond: number | null = null): Row {
   return {
     name,
     calls,
     p50Us: Math.round(percentile(sorted, 0.5)),
     p99Us: Math.round(percentile(sorted, 0.99)),
-    callsPerSecond: Math.round(perSecond),
+    callsPerSecond: perSecond === null ? null : Math.round(perSecond),
   }
 }

@@ -75,6 +75,11 @@ export function percentile(sorted: ArrayLike<number>, share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? Number.NaN
 }
 
+/** The rate of the fast rounds: whatever else the machine does can only make a round slower. */
+export function fastRate(perSecond: readonly number[]): number {
+  return percentile(Float64Array.from(perSecond).sort(), 0.8)
+}
+
 export function median(values: readonly number[]): number {
   return percentile(Float64Array.from(values).sort(), 0.5)
 }
