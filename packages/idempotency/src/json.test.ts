@@ -56,6 +56,9 @@ describe('a result', () => {
     expect(await encodeResult({ result: undefined, maxResultBytes: 6 }, 'äö')).toMatchObject({
       body: { kind: 'value' },
     })
+    expect(await encodeResult({ result: undefined, maxResultBytes: 10 }, '€€€')).toMatchObject({
+      body: { kind: 'too-large' },
+    })
     const tooLarge = await encodeResult({ result: undefined, maxResultBytes: 5 }, 'äö')
     expect(tooLarge).toMatchObject({ ok: true, body: { kind: 'too-large' } })
     expect(tooLarge.ok && tooLarge.read()).toBe('äö')

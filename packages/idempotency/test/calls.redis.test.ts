@@ -467,6 +467,21 @@ describe('a call', () => {
     expect(await rejection(collect(here.idem.list({}, { signal: AbortSignal.abort(reason) })))).toBe(reason)
   })
 
+  test('a key is shown to the effect, its caller and people as it was given', async () => {
+    await using here = instance(client())
+    const effect = here.idem.define({
+      name: 'shown',
+      key: (input: string) => input,
+      recovery: { mode: 'manual' },
+      run: (_input, ctx) => ctx.key,
+    })
+    for (const key of ['order-7', 'order 7/ä%20', '~']) {
+      expect(await effect(key)).toMatchObject({ key, value: key, status: 'executed' })
+      expect(await effect(key)).toMatchObject({ key, value: key, status: 'replayed' })
+      expect(await here.idem.inspect('shown', key)).toMatchObject({ key, value: key })
+    }
+  })
+
   test('a long key is stored and shown by its digest, and people find it under that name', async () => {
     await using here = instance(client())
     const effect = here.idem.define({

@@ -4,7 +4,7 @@ import type { Redis } from 'ioredis'
 import { describe, expect, test } from 'vitest'
 
 import type { EffectContext } from '../src/index.ts'
-import { eventually, freshNamespace, gate, instance, receiver, rejection } from './harness.ts'
+import { eventually, freshNamespace, gate, instance, receiver, rejection, sleep } from './harness.ts'
 
 const KEYED = { name: 'pay', key: (input: string) => input } as const
 const FAST = { storeTimeoutMs: 600, storeBudgetMs: 1500 } as const
@@ -249,6 +249,8 @@ describe.concurrent('durability [claim 22]', () => {
     })
     expect(runs).toBe(0)
     expect(await here.idem.inspect('pay', 'a')).toMatchObject({ state: 'not-run', reason: 'not-durable' })
+    // That nothing ran is recorded without waiting for replicas.
+    expect(here.of('not-durable').map(event => event.step)).toEqual(['claim'])
     await using replica = await startRedis({ replicaOf: master })
     expect(await effect('a')).toMatchObject({ status: 'executed', durable: true, recorded: true, value: 1 })
     expect(await effect('a')).toMatchObject({ status: 'replayed', value: 1 })
@@ -269,6 +271,24 @@ describe.concurrent('durability [claim 22]', () => {
     replica.resume()
     await eventually(() => here.of('not-durable').length === 2)
     expect(here.of('not-durable').map(event => event.step)).toEqual(['claim', 'finish'])
+  })
+
+  test('a replica may take its timeoutMs, however short storeTimeoutMs is', async () => {
+    await using master = await startRedis()
+    await using replica = await startRedis({ replicaOf: master })
+    await using here = instance(master.client(), { storeTimeoutMs: 100 })
+    const effect = here.idem.define({
+      ...KEYED,
+      recovery: { mode: 'manual' },
+      durability: { replicas: 1, timeoutMs: 10_000 },
+      run: () => 1,
+    })
+    expect(await effect('a')).toMatchObject({ durable: true })
+    replica.pause()
+    const call = effect('b')
+    await sleep(500)
+    replica.resume()
+    expect(await call).toMatchObject({ status: 'executed', durable: true })
   })
 
   test('the claim of a durable effect is on the replica before the effect starts', async () => {

@@ -5,7 +5,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import type { LookupAnswer, Recovery } from '../src/index.ts'
-import { eventually, instance, receiver, rejection } from './harness.ts'
+import { eventually, instance, receiver, rejection, sleep } from './harness.ts'
 import type { Instance, Receiver } from './harness.ts'
 
 let server: RedisServer
@@ -125,6 +125,22 @@ describe('the store loses acknowledged writes [claim 26]', () => {
       if (status === undefined) await redis.del(record as string)
       return status === 'executed'
     })
+  })
+
+  test('a loss that another process marks counts anew after the own one was forgotten', async () => {
+    await using here = instance(redis, { lossWindowMs: 1500 })
+    const effect = buying(here, receiver(), () => ({ mode: 'manual' }))
+    await effect('a')
+    await redis.flushall()
+    expect(await rejection(effect('a'))).toMatchObject({ reason: 'store-loss' })
+    const [record] = await redis.keys(`${here.namespace}:*:buy:a`)
+    const [bucket] = await redis.keys(`${here.namespace}:*:open`)
+    await sleep(1600)
+    await redis.del(record as string)
+    expect(await effect('a')).toMatchObject({ status: 'executed' })
+    await redis.del(record as string)
+    await redis.zadd(bucket as string, Date.now(), '!')
+    expect(await rejection(effect('a'))).toMatchObject({ code: 'ERR_IDEMPOTENCY_IN_DOUBT', reason: 'store-loss' })
   })
 
   test('a key the loss hit while its lookup says "not there" runs after the settle time, counted from the mark', async () => {
