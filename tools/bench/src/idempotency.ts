@@ -15,9 +15,9 @@ const IN_FLIGHT = 128
 const ROUNDS = 10
 const WARM_UP = 500
 /**
- * A service has one guard, whose code its calls find in the caches of the processor: each contender calls this often before
- * the next one does. The same is measured in turns of one, where five other guards ran since: without a gate, as no service
- * is like that, but shown.
+ * A service has one guard: each contender calls this often before the next one does. In turns of one, where the others have
+ * emptied the processor's caches since, a first call costs more, and more for whoever has more code: that is measured too,
+ * and shown without a gate.
  */
 const CALLS_PER_TURN = 100
 /** 170 bytes as JSON. */
