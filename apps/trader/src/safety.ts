@@ -365,11 +365,14 @@ export function createSafety(options: SafetyOptions): Safety {
     },
     async cancel(symbol, id) {
       try {
-        await cancels.cancel(symbol, id)
+        await cancels.cancel(symbol, id).catch(async (error: unknown) => {
+          // A store that refuses the claim must not keep an order alive.
+          if (failureOf(noted(error)).code !== 'ERR_IDEMPOTENCY_STORE') throw error
+          await options.cancel(symbol, id)
+        })
         return true
-      } catch (error) {
+      } catch {
         // Another worker is at it, or the exchange did not do it: whoever still sees the order asks again.
-        noted(error)
         return false
       }
     },

@@ -2,13 +2,21 @@ import { execFile } from 'node:child_process'
 import { readdir, readFile } from 'node:fs/promises'
 import { promisify } from 'node:util'
 
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { systemClock } from '@safety/redis-core'
-import { createExecutor } from '../src/orders/executor.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { cancelIdOf } from '../src/orders/intent.ts'
 import { access, checkStore } from '../src/safety.ts'
 import { StartError } from '../src/start-error.ts'
-import { acceptedOrders, intentOf, openFloor, settled, truthOf, until, type Floor, type Worker } from './rig.ts'
+import {
+  acceptedOrders,
+  executorBehind,
+  intentOf,
+  openFloor,
+  settled,
+  truthOf,
+  until,
+  type Floor,
+  type Worker,
+} from './rig.ts'
 
 const order = { method: 'POST', path: '/api/v3/order' }
 const outage = { type: 'status', status: 503, code: -1008, msg: 'Server is overloaded.' }
@@ -29,6 +37,7 @@ describe('an exchange that takes no orders', () => {
   beforeAll(async () => {
     floor = await openFloor()
   })
+  afterEach(() => void floor.exchange.controls.removeFaults(undefined))
   afterAll(() => floor?.[Symbol.asyncDispose]())
 
   test('the breaker opens for all workers; what waits is sent once it closes, and what cannot wait is denied', async () => {
@@ -75,20 +84,8 @@ describe('an open breaker', () => {
   test('holds an intent back while it is valid; past its time dispatch denies it, and nothing was sent', async () => {
     await using floor = await openFloor()
     await using worker = await floor.worker('w1')
-    const { journal, link, adopter } = worker.parts
-    const executor = createExecutor({
-      journal,
-      adopter,
-      api: link.api,
-      clockSync: link.clockSync,
-      orders: () => Promise.resolve({ open: true, retryAfterMs: 60_000 }),
-      clock: systemClock,
-      config: floor.config(),
-      worker: 'w1',
-      report: () => {},
-      operationOf: () => '',
-      onUnwritten: () => {},
-    })
+    const { journal } = worker.parts
+    const executor = executorBehind(floor, worker, () => Promise.resolve({ open: true, retryAfterMs: 60_000 }))
     const grant = { fence: 1, attempt: 1, signal: new AbortController().signal }
     const valid = intentOf({ validUntilMs: Date.now() + 60_000 })
     const late = intentOf({ validUntilMs: Date.now() - 1000 })
@@ -99,6 +96,27 @@ describe('an open breaker', () => {
     expect((await journal.read(valid.id))?.state).toBe('ABSENT')
     expect(await executor.run(late, grant)).toEqual({ outcome: 'refused', state: 'DENIED', reason: 'expired' })
     expect(requestsFor(floor, 'POST')).toEqual([])
+  })
+})
+
+describe('an exchange that answers queries with what no query is answered with', () => {
+  test('is not healthy: the breaker of the queries opens, and a query that is held back learns nothing', async () => {
+    await using floor = await openFloor()
+    await using worker = await floor.worker('w1')
+    const { api } = worker.parts.link
+    floor.exchange.inject({
+      match: { method: 'GET', path: '/api/v3/order' },
+      phase: 'before',
+      action: { type: 'status', status: 200, code: 0, msg: 'fine' },
+    })
+    const answer = await api.order('BTCUSDT', 'none')
+    expect(answer).toMatchObject({ ok: false, outcome: { class: 'UNKNOWN', reason: 'UNREADABLE', alert: true } })
+    const reads = (): string | undefined => worker.parts.guards.breakers().find(({ name }) => name === 'reads')?.state
+    await until('the breaker of the queries is open', async () => {
+      await api.order('BTCUSDT', 'none')
+      return reads() === 'open'
+    })
+    expect(await api.order('BTCUSDT', 'none')).toMatchObject({ ok: false, outcome: { reason: 'BREAKER' } })
   })
 })
 
@@ -117,6 +135,21 @@ describe('a resting order whose time is over', () => {
     expect(record).toHaveLength(1)
     expect(await second.parts.safety.cancel(intent.symbol, intent.id)).toBe(true)
     expect(requestsFor(floor, 'DELETE')).toHaveLength(1)
+  })
+
+  test('it is cancelled also while Redis refuses the claim', async () => {
+    await using floor = await openFloor()
+    await using worker = await floor.worker('w1')
+    const { redis, safety, link } = worker.parts
+    const intent = intentOf({ type: 'LIMIT', price: '30000.00', validUntilMs: Date.now() + 600_000 })
+    expect((await link.api.place(intent, link.clockSync.now())).ok).toBe(true)
+    await redis.config('SET', 'maxmemory', '1')
+    expect(await safety.cancel(intent.symbol, intent.id)).toBe(true)
+    // Nothing is left to cancel, and that is no success of a second try.
+    expect(await safety.cancel(intent.symbol, intent.id)).toBe(false)
+    await redis.config('SET', 'maxmemory', '0')
+    const canceled = truthOf(floor.exchange, 'canceled').filter(entry => JSON.stringify(entry).includes(intent.id))
+    expect(canceled).toHaveLength(1)
   })
 })
 

@@ -4,9 +4,11 @@ import { startRedis, type RedisServer } from '@safety/redis-core/testing'
 import { assemble, type Parts, type TraderOptions } from '../src/assembly.ts'
 import { parseConfig, type TraderConfig } from '../src/config.ts'
 import { createTraderMetrics } from '../src/observe/trader-metrics.ts'
+import { createExecutor, type Executor } from '../src/orders/executor.ts'
 import { intentId, type Intent, type IntentName } from '../src/orders/intent.ts'
 import { balancesInUnits } from '../src/reconcile.ts'
 import type { TraderEvent } from '../src/report.ts'
+import type { Guard } from '../src/safety.ts'
 
 /** Every wait of the real profile, scaled down as far as a busy machine bears. */
 export const quick = {
@@ -153,6 +155,24 @@ export function intentOf(more: Partial<Intent> = {}): Intent {
     id: intentId({ ...name, ...more }),
     ...more,
   }
+}
+
+/** The executor of a worker behind `orders` instead of its breaker. */
+export function executorBehind(floor: Floor, { parts }: Worker, orders: Guard): Executor {
+  const { journal, adopter, link } = parts
+  return createExecutor({
+    journal,
+    adopter,
+    api: link.api,
+    clockSync: link.clockSync,
+    orders,
+    clock: systemClock,
+    config: floor.config(),
+    worker: 'w1',
+    report: () => {},
+    operationOf: () => '',
+    onUnwritten: () => {},
+  })
 }
 
 /** Waits until `read` answers something true; fails after a generous while, saying what was waited for. */

@@ -27,6 +27,7 @@ beforeAll(async () => {
   floor = await openFloor({ barMs: 86_400_000, symbols: ['BTCUSDT'] })
 })
 afterEach(async () => {
+  floor.exchange.controls.removeFaults(undefined)
   for (const run of running.splice(0)) {
     run.child.kill('SIGKILL')
     await run.exited

@@ -1,5 +1,5 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { intentOf, openFloor, settled, truthOf, until, type Floor, type Worker } from './rig.ts'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { executorBehind, intentOf, openFloor, settled, truthOf, until, type Floor, type Worker } from './rig.ts'
 
 let floor: Floor
 let first: Worker
@@ -16,6 +16,8 @@ afterAll(async () => {
   await second?.[Symbol.asyncDispose]()
   await floor?.[Symbol.asyncDispose]()
 })
+
+afterEach(() => void floor.exchange.controls.removeFaults(undefined))
 
 function returns(worker: Worker, key: string): object[] {
   return worker.events.filter(event => event.type === 'return' && event.key === key)
@@ -89,23 +91,60 @@ describe('an id that is open on the exchange [claim 6]', () => {
     expect(await settled(second, intent.id)).toBe('CANCELED')
   })
 
-  test('whose query fails is in doubt, not absent', async () => {
+  test('whose query fails is in doubt, not absent, and known when a query answers', async () => {
     const intent = intentOf({ type: 'LIMIT', price: '30000.00', quantity: '0.001', validUntilMs: Date.now() + 600_000 })
     const { api, clockSync } = first.parts.link
-    await api.place(intent, clockSync.now())
-    floor.exchange.inject({
-      id: 'no-query',
-      match: { method: 'GET', path: '/api/v3/order' },
-      phase: 'before',
-      action: { type: 'status', status: 503, code: -1001, msg: 'Internal error' },
-    })
-    // Its events were seen already, so the journal has it; the record has not.
-    const placed = await second.parts.safety.place({ ...intent })
-    expect(['placed', 'in-doubt']).toContain(placed.kind)
-    floor.exchange.controls.removeFaults(undefined)
-    await api.cancel(intent.symbol, intent.id)
-    await settled(second, intent.id)
+    floor.exchange.inject([
+      // Events come late, so that only a query can tell.
+      { id: 'late', match: { clientOrderId: intent.id }, phase: 'event', action: { type: 'lag', ms: 20_000 } },
+      {
+        id: 'no-query',
+        match: { method: 'GET', path: '/api/v3/order' },
+        phase: 'before',
+        action: { type: 'status', status: 503, code: -1001, msg: 'Internal error' },
+      },
+    ])
+    expect((await api.place(intent, clockSync.now())).ok).toBe(true)
+    await second.parts.journal.propose(intent, { missed: false })
+    // Once by the refusal as a duplicate, then by the lookup of whoever asks next.
+    expect(await second.parts.safety.place(intent)).toMatchObject({ kind: 'in-doubt' })
+    expect(await second.parts.safety.place(intent)).toMatchObject({ kind: 'in-doubt' })
+    expect(await second.parts.journal.read(intent.id)).toMatchObject({ state: 'UNKNOWN' })
+    floor.exchange.controls.removeFaults('no-query')
+    second.parts.resolver.take(intent.id)
+    await until('it is looked up', async () => (await second.parts.journal.read(intent.id))?.state === 'ACCEPTED')
+    expect(second.path(intent.id)).not.toContain('ABSENT')
     expect(floor.accepted(intent.id)).toBe(1)
+    await api.cancel(intent.symbol, intent.id)
+  })
+
+  test('and is seen between reserve and dispatch, is the answer, and nothing is sent', async () => {
+    const intent = intentOf({ type: 'LIMIT', price: '30000.00', quantity: '0.001', validUntilMs: Date.now() + 600_000 })
+    const { journal, adopter, link } = second.parts
+    floor.exchange.inject({
+      id: 'late',
+      match: { clientOrderId: intent.id },
+      phase: 'event',
+      action: { type: 'lag', ms: 20_000 },
+    })
+    expect((await link.api.place(intent, link.clockSync.now())).ok).toBe(true)
+    const seen = await until('the order is listed', async () => {
+      const found = await link.api.order(intent.symbol, intent.id)
+      return found.ok ? found.value : undefined
+    })
+    await journal.propose(intent, { missed: false })
+    // The breaker stands between the two steps; here the order is seen while it lets the call through.
+    const executor = executorBehind(floor, second, async work => {
+      await adopter.order({ ...seen, id: intent.id }, 'stream')
+      return { open: false, value: (await work()).value }
+    })
+    const placement = await executor.run(intent, { fence: 1, attempt: 1, signal: new AbortController().signal })
+    expect(placement).toEqual({ outcome: 'ordered', orderId: seen.orderId })
+    const requests = truthOf(floor.exchange, 'request').filter(
+      entry => entry['method'] === 'POST' && entry['clientOrderId'] === intent.id,
+    )
+    expect(requests).toHaveLength(1)
+    await link.api.cancel(intent.symbol, intent.id)
   })
 })
 

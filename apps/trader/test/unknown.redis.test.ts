@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { settleMsOf } from '../src/config.ts'
 import { acceptedOrders, intentOf, openFloor, settled, truthOf, until, type Floor, type Worker } from './rig.ts'
 
@@ -14,6 +14,8 @@ afterAll(async () => {
   await worker?.[Symbol.asyncDispose]()
   await floor?.[Symbol.asyncDispose]()
 })
+
+afterEach(() => void floor.exchange.controls.removeFaults(undefined))
 
 const order = { method: 'POST', path: '/api/v3/order' }
 
@@ -52,7 +54,6 @@ describe('an order that was accepted and whose answer never came [claim 3]', () 
     ])
     await worker.trade(intent)
     expect(await settled(worker, intent.id)).toBe('FILLED')
-    floor.exchange.controls.removeFaults(undefined)
     const end = worker.events.find(
       event => event.type === 'transition' && event.key === intent.id && event.from === 'UNKNOWN',
     )

@@ -104,31 +104,43 @@ function createSender(options: ApiOptions): Sender {
   }
 
   return {
-    async call(call, kind, weight, decode, { signal } = {}) {
+    async call<T>(
+      call: RestCall,
+      kind: CallKind,
+      weight: number | undefined,
+      decode: (body: unknown) => T | undefined,
+      { signal }: { signal?: AbortSignal } = {},
+    ) {
       const waitMs = weight === undefined ? gate.closedMs() : await waitForPermit(weight)
       if (waitMs > 0) {
         if (waitMs > longWaitMs) options.onLongWait(waitMs)
         return heldBack(gateReason, waitMs)
       }
-      const send = async (): Promise<Counted<{ answer: RestAnswer; outcome: Outcome }>> => {
-        const answer = await rest.send(sign(call), signal === undefined ? {} : { signal })
-        const outcome = classify(answer.facts, kind)
-        return { counts: verdictOn(outcome), value: { answer, outcome } }
+      const send = async (): Promise<Counted<Answer<T>>> => {
+        const answer = answerOf(await rest.send(sign(call), signal === undefined ? {} : { signal }), kind, decode)
+        return { counts: verdictOn(answer.outcome), value: answer }
       }
       const passed =
         kind === 'query' ? await options.reads(send) : { open: false as const, value: (await send()).value }
       if (passed.open) return heldBack(breakerReason, passed.retryAfterMs)
-      const { answer, outcome } = passed.value
-      await learn(outcome, call.path)
-      const { elapsedMs } = answer
-      if (outcome.class !== 'OK') return { ok: false, outcome, message: answer.facts.message, elapsedMs }
-      const value = decode(answer.body)
-      if (value !== undefined) return { ok: true, value, outcome, elapsedMs }
-      const unreadable: Outcome = { class: 'UNKNOWN', reason: 'UNREADABLE', retryAfterMs: undefined, alert: true }
-      options.onAlert(unreadable, call.path)
-      return { ok: false, outcome: unreadable, message: undefined, elapsedMs }
+      await learn(passed.value.outcome, call.path)
+      return passed.value
     },
   }
+}
+
+/** What an answer says. One that is not of the documented shape says nothing, however well it was sent. */
+function answerOf<T>(
+  { facts, body, elapsedMs }: RestAnswer,
+  kind: CallKind,
+  decode: (body: unknown) => T | undefined,
+): Answer<T> {
+  const outcome = classify(facts, kind)
+  if (outcome.class !== 'OK') return { ok: false, outcome, message: facts.message, elapsedMs }
+  const value = decode(body)
+  if (value !== undefined) return { ok: true, value, outcome, elapsedMs }
+  const unreadable: Outcome = { class: 'UNKNOWN', reason: 'UNREADABLE', retryAfterMs: undefined, alert: true }
+  return { ok: false, outcome: unreadable, message: undefined, elapsedMs }
 }
 
 /** Nothing was sent. */

@@ -123,6 +123,16 @@ async function reserve(options: ExecutorOptions, intent: Intent, grant: Grant): 
   return known
 }
 
+/** Dispatch refused because the intent is closed or somebody else's. Nothing was sent; an order seen meanwhile is the end. */
+async function decided(options: ExecutorOptions, intent: Intent): Promise<Placement> {
+  const entry = await options.journal.read(intent.id).catch((error: unknown) => {
+    throw new NotPlacedError(reasonOf(error), unsentPauseMs)
+  })
+  const known = entry === undefined ? undefined : placementIn(entry.state, entry.reason, entry.orderId)
+  if (known === undefined) throw new NotPlacedError('fenced', unsentPauseMs)
+  return known
+}
+
 async function ask(options: ExecutorOptions, intent: Intent, grant: Grant): Promise<Permit> {
   const { fence, attempt } = grant
   for (;;) {
@@ -145,7 +155,7 @@ async function ask(options: ExecutorOptions, intent: Intent, grant: Grant): Prom
         await note(options, intent, { to: 'ABSENT', reason: 'gate', fence })
         throw new NotPlacedError('gate', answer.waitMs)
       case 'fenced':
-        throw new NotPlacedError('fenced', unsentPauseMs)
+        return { go: false, placement: await decided(options, intent) }
       case 'go':
         break
       default:
