@@ -1,4 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -206,5 +206,15 @@ describe('the command line', () => {
     }
     const wrong = await inProcess(['audit', truth, file('wrong-claims.json', '{"account":"demo","intents":"x"}')])
     expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining('intents')])
+  })
+})
+
+describe.runIf(existsSync('/dev/full'))('a stdout that cannot be written', () => {
+  test.each([[['--help']], [['run', '--port', '0', '--json']]])('is one line and exit 2: %j', async args => {
+    const full = openSync('/dev/full', 'w')
+    const { code, stderr } = await runPaper(args, process.execPath, full)
+    closeSync(full)
+    expect(code).toBe(2)
+    expect(stderr).toBe('error: stdout cannot be written (ENOSPC)\n')
   })
 })

@@ -26,10 +26,11 @@ export interface PaperProcess extends AsyncDisposable {
 export async function runPaper(
   args: string[],
   node: string = process.execPath,
+  stdout: 'pipe' | number = 'pipe',
 ): Promise<{ code: number | null; stdout: string; stderr: string }> {
   // A command that should have refused and runs instead must not outlive its test.
   const child = spawn(node, [MAIN, ...args], {
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['ignore', stdout, 'pipe'],
     timeout: 50_000,
     killSignal: 'SIGKILL',
   })

@@ -168,5 +168,15 @@ async function main(): Promise<number> {
   }
 }
 
+// A stdout that is full, or that nobody reads any more, must not end a run in the middle of its cleaning up.
+let broken: NodeJS.ErrnoException | undefined
+process.stdout.on('error', (error: NodeJS.ErrnoException) => (broken ??= error))
+// There is nowhere left to say it; the exit code does.
+process.stderr.on('error', () => {})
+
+const exitCode = await main()
+await new Promise<void>(resolve => process.stdout.write('', () => resolve()))
+const lost = broken !== undefined && broken.code !== 'EPIPE'
+if (lost) process.stderr.write(`trader: stdout cannot be written (${broken?.code})\n`)
 // What stdin holds open must not keep a finished command alive.
-process.exit(await main())
+process.exit(lost && exitCode === 0 ? 3 : exitCode)

@@ -1,5 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, rmSync } from 'node:fs'
+import { closeSync, existsSync, mkdtempSync, openSync, rmSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -207,5 +207,17 @@ describe('Ctrl-C [claim 27]', () => {
     expect(await redis.dbsize()).toBe(0)
     redis.disconnect()
     await again[Symbol.asyncDispose]()
+  })
+})
+
+describe.runIf(existsSync('/dev/full'))('a stdout that cannot be written', () => {
+  test.each(['trader', 'demo'])('is one line and exit 3, no stack (%s --help)', async command => {
+    const full = openSync('/dev/full', 'w')
+    const child = spawn(process.execPath, [main, command, '--help'], { stdio: ['ignore', full, 'pipe'] })
+    closeSync(full)
+    let stderr = ''
+    child.stderr?.setEncoding('utf8').on('data', (chunk: string) => (stderr += chunk))
+    expect(await new Promise(resolve => child.once('close', resolve))).toBe(3)
+    expect(stderr).toBe('trader: stdout cannot be written (ENOSPC)\n')
   })
 })

@@ -33,7 +33,7 @@ export interface Call<R, T = R> extends Deadline {
   readonly clock: Clock
   readonly deadlineMs: number
   readonly signal: AbortSignal | undefined
-  /** Writes the command. Called at most once. */
+  /** Writes the command, or puts the call back to `waiting` and brings it back by `proceed`. */
   readonly send: (call: Call<R, T>) => void
   readonly resolve: (value: T) => void
   readonly reject: (reason: unknown) => void
@@ -159,7 +159,8 @@ function leaveOnAbort<R, T>(call: Call<R, T>, signal: AbortSignal): void {
   signal.addEventListener('abort', call.onAbort, { once: true })
 }
 
-function proceed<R, T>(call: Call<R, T>): void {
+/** Sends a waiting call once its connection is ready. */
+export function proceed<R, T>(call: Call<R, T>): void {
   if (call.phase !== 'waiting') return
   const state = readiness(call.redis, call.argv)
   if (state === 'ready') {
@@ -183,7 +184,7 @@ function trySend<R, T>(call: Call<R, T>): void {
 }
 
 function expire<R, T>(call: Call<R, T>): void {
-  if (call.phase === 'waiting') return neverSent(call, `no connection within ${call.deadlineMs} ms`)
+  if (call.phase === 'waiting') return neverSent(call, `it could not be sent within ${call.deadlineMs} ms`)
   leave(call)
   if (call.known !== undefined) call.resolve(call.known.value)
   else call.reject(callError(call, 'unknown', `no reply within ${call.deadlineMs} ms`))

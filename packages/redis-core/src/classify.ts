@@ -8,7 +8,7 @@ const VERDICT_OF_CODE: ReadonlyMap<string, RedisVerdict> = new Map([
 ])
 const NOT_RUN_TEXTS = /^ERR max number of clients/i
 const REFUSED_TEXTS =
-  /^ERR (?:unknown command|unknown subcommand|wrong number of arguments|error compiling script)|can't run this command|ACL failure/i
+  /^ERR (?:unknown command|unknown subcommand|wrong number of arguments|error compiling script|DB index|invalid DB index|SELECT is not)|can't run this command|ACL failure/i
 /** ioredis answers these itself, before anything is written to a socket. */
 const NEVER_SENT =
   /^(?:Stream isn't writeable|Cluster isn't ready|Connection in subscriber mode|Connection is in monitoring mode)/
@@ -40,6 +40,11 @@ export function redisCodeOf(error: unknown): string | undefined {
   return isReplyError(error) ? CODE.exec(unwrap(error.message))?.[1] : undefined
 }
 
+/** Whether the client itself refused to send the command, before anything was written to a socket. */
+export function wasNeverSent(error: Error): boolean {
+  return NEVER_SENT.test(error.message)
+}
+
 function classifyReply(message: string): RedisVerdict {
   const inner = unwrap(message)
   const verdict = VERDICT_OF_CODE.get(CODE.exec(inner)?.[1] ?? '')
@@ -49,7 +54,7 @@ function classifyReply(message: string): RedisVerdict {
 }
 
 function classifyLocal(error: Error): RedisVerdict {
-  if (NEVER_SENT.test(error.message)) return 'not-run'
+  if (wasNeverSent(error)) return 'not-run'
   const { code, syscall } = error as NodeJS.ErrnoException
   const connecting = syscall === undefined || syscall === 'connect' || syscall === 'getaddrinfo'
   return code !== undefined && CONNECT_CODES.has(code) && connecting ? 'not-run' : 'unknown'

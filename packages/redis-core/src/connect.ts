@@ -3,7 +3,7 @@ import type { RedisOptions } from 'ioredis'
 
 import { isCluster } from './client.ts'
 import type { RedisClient } from './client.ts'
-import { watchConnection } from './connection-errors.ts'
+import { isDatabaseRefused, watchConnection } from './connection-errors.ts'
 import { RedisCoreError } from './errors.ts'
 import { resolveConnectOptions } from './options.ts'
 import type { ConnectOptions, ResolvedConnectOptions } from './options.ts'
@@ -59,11 +59,24 @@ function dial(ioredis: IoRedis, target: ConnectTarget, options: ResolvedConnectO
 function prepare(client: RedisClient, options: ResolvedConnectOptions): RedisClient {
   watchConnection(client, options.connectionName ?? null)
   if (isCluster(client)) client.on('ready', () => connectMasters(client))
-  else if (options.profile === 'worker') settleOnClose(client)
+  else {
+    insistOnDatabase(client)
+    if (options.profile === 'worker') settleOnClose(client)
+  }
   const duplicate = client.duplicate.bind(client) as (...args: unknown[]) => RedisClient
   // A duplicate is dialled with the same options; it needs the same listeners.
   const prepared = (...args: unknown[]): RedisClient => prepare(duplicate(...args), options)
   return Object.assign(client, { duplicate: prepared })
+}
+
+/**
+ * A refused SELECT is only an event to ioredis, which then sends every command to database 0. Here it breaks the connection,
+ * as a refused password does: nothing is sent before the database is the right one.
+ */
+function insistOnDatabase(client: Redis): void {
+  client.on('error', (error: Error) => {
+    if (isDatabaseRefused(error)) client.disconnect(true)
+  })
 }
 
 /** Cluster connects to a node at its first command, and refuses the second while it does. */

@@ -1,4 +1,5 @@
-import { redisCodeOf } from './classify.ts'
+import { redisCodeOf, wasNeverSent } from './classify.ts'
+import { isCluster } from './client.ts'
 import type { RedisClient } from './client.ts'
 import { emit } from './core-events.ts'
 
@@ -11,17 +12,24 @@ export function lastConnectionError(redis: RedisClient): NodeJS.ErrnoException |
   return lastErrors.get(redis)
 }
 
+/** What could not be sent because the connection was going down already says nothing about why. */
 export function rememberConnectionError(redis: RedisClient, error: Error): void {
-  lastErrors.set(redis, error)
+  if (!wasNeverSent(error) || !lastErrors.has(redis)) lastErrors.set(redis, error)
 }
 
+/** To be called when the client says that it is ready. A connection that is being closed again is not good. */
 export function forgetConnectionError(redis: RedisClient): void {
-  lastErrors.delete(redis)
+  if (isCluster(redis) || redis.stream.writable) lastErrors.delete(redis)
 }
 
 /** What was noticed of an unwatched client is out of date as soon as nobody waits for it. */
 export function stopRemembering(redis: RedisClient): void {
   if (!watched.has(redis)) lastErrors.delete(redis)
+}
+
+/** Whether the server refused the database of the target. ioredis puts the command on the errors of its replies. */
+export function isDatabaseRefused(error: Error | undefined): boolean {
+  return (error as { command?: { name?: string } } | undefined)?.command?.name === 'select'
 }
 
 /** Listens for the client's whole life; without a listener ioredis prints connection errors on the console. */

@@ -1,4 +1,4 @@
-import { fail, settle, startCall, tellLate } from './call.ts'
+import { fail, proceed, settle, startCall, tellLate } from './call.ts'
 import type { Call, RunOptions } from './call.ts'
 import { redisCodeOf } from './classify.ts'
 import { isCluster } from './client.ts'
@@ -28,7 +28,10 @@ const DEFAULT_DEADLINE_MS = 1000
  * owns the slot. The script must write on every repeat, or WAIT says nothing. WAIT blocks its connection: give this its
  * own client (`redis.duplicate()`). WAIT narrows the loss of acknowledged writes; it does not end it.
  *
- * Settles by `deadlineMs` (@default 1000 + `waitMs`); if the script has answered by then, with `replicas: 0`.
+ * Calls that come while a WAIT blocks the connection leave together when it ends, with one WAIT behind them all, so that
+ * a call waits for two WAITs at most (in Cluster, where a pipeline reaches one node only, for all before it).
+ *
+ * Settles by `deadlineMs` (@default 1000 + 2 x `waitMs`); if the script has answered by then, with `replicas: 0`.
  *
  * @throws as `runScript`; `ERR_REDIS_OPTIONS` also for `replicas` and `waitMs`.
  */
@@ -38,7 +41,7 @@ export function runScriptDurably<K extends ScriptKeys, A extends ScriptArgs, R>(
   input: ScriptInput<K, A>,
   options: RunOptions & Durability,
 ): Promise<DurableResult<R>> {
-  const { replicas, waitMs, deadlineMs = DEFAULT_DEADLINE_MS + waitMs } = options
+  const { replicas, waitMs, deadlineMs = DEFAULT_DEADLINE_MS + 2 * waitMs } = options
   try {
     checkCount('replicas', replicas, 0)
     checkCount('waitMs', waitMs, 1)
@@ -51,30 +54,87 @@ export function runScriptDurably<K extends ScriptKeys, A extends ScriptArgs, R>(
   }
 }
 
-function sendWithWait<R>(call: Call<R, DurableResult<R>>, { replicas, waitMs }: Durability): void {
-  const pipeline = call.redis.pipeline()
-  // The script's own reply comes first: from then on it ran, whatever becomes of WAIT.
-  pipeline.eval(call.script.text, ...call.argv, (error: Error | null | undefined, reply: unknown) => {
-    if (!error) return replied(call, reply)
-    if (redisCodeOf(error) === 'MOVED' && isCluster(call.redis)) refreshSlots(call.redis)
-    fail(call, error)
-  })
-  pipeline.wait(replicas, waitMs)
-  pipeline.exec().then(
-    results => {
-      const { known } = call
-      if (known === undefined || call.phase === 'settled') return
-      settle(call)
-      call.resolve({ value: known.value.value, replicas: count(results?.[1]?.[1]) })
-    },
-    // The pipeline as a whole was refused before it was sent; a failed script has been told by its own reply.
-    (error: unknown) => {
-      if (call.phase !== 'settled') fail(call, error)
-    },
-  )
+type Pending = Call<unknown, DurableResult<unknown>>
+
+/** One connection: whether a WAIT blocks it, and who leaves with the next one. */
+interface Line {
+  blocked: boolean
+  readonly waiting: { readonly call: Pending; readonly durability: Durability }[]
+  /** The calls of the group that is being made up. */
+  group: Pending[] | undefined
 }
 
-function replied<R>(call: Call<R, DurableResult<R>>, reply: unknown): void {
+const lines = new WeakMap<RedisClient, Line>()
+
+function sendWithWait<R>(given: Call<R, DurableResult<R>>, durability: Durability): void {
+  // A line keeps calls of any script; each decodes its own reply.
+  const call = given as unknown as Pending
+  if (isCluster(call.redis)) return void sendGroup(call.redis, [call], durability)
+  let line = lines.get(call.redis)
+  if (line === undefined) lines.set(call.redis, (line = { blocked: false, waiting: [], group: undefined }))
+  if (line.group !== undefined) {
+    line.group.push(call)
+    return
+  }
+  call.phase = 'waiting'
+  line.waiting.push({ call, durability })
+  if (line.blocked) return
+  line.blocked = true
+  // Those of one turn leave together.
+  process.nextTick(leave, call.redis, line)
+}
+
+/** Sends those that wait, as far as they ask for the same as the first; then, when their WAIT has ended, the next. */
+function leave(redis: RedisClient, line: Line): void {
+  for (;;) {
+    const first = line.waiting.find(({ call }) => call.phase === 'waiting')
+    const group: Pending[] = []
+    line.group = group
+    for (const one of line.waiting.splice(0)) {
+      if (first === undefined || isAlike(one.durability, first.durability)) proceed(one.call)
+      else line.waiting.push(one)
+    }
+    line.group = undefined
+    if (first === undefined) {
+      line.blocked = false
+      return
+    }
+    if (group.length > 0) return void sendGroup(redis, group, first.durability).then(() => leave(redis, line))
+  }
+}
+
+function isAlike(one: Durability, other: Durability): boolean {
+  return one.replicas === other.replicas && one.waitMs === other.waitMs
+}
+
+/** Resolves when the connection is free again. */
+async function sendGroup(redis: RedisClient, group: readonly Pending[], durability: Durability): Promise<void> {
+  try {
+    const pipeline = redis.pipeline()
+    for (const call of group) {
+      // The script's own reply comes before that of WAIT: from then on it ran, whatever becomes of WAIT.
+      pipeline.eval(call.script.text, ...call.argv, (error: Error | null | undefined, reply: unknown) => {
+        if (!error) return replied(call, reply)
+        if (redisCodeOf(error) === 'MOVED' && isCluster(redis)) refreshSlots(redis)
+        fail(call, error)
+      })
+    }
+    pipeline.wait(durability.replicas, durability.waitMs)
+    const results = await pipeline.exec()
+    const replicas = count(results?.[group.length]?.[1])
+    for (const call of group) {
+      const { known } = call
+      if (known === undefined || call.phase === 'settled') continue
+      settle(call)
+      call.resolve({ ...known.value, replicas })
+    }
+  } catch (error) {
+    // The pipeline as a whole was refused before it was sent; a failed script has been told by its own reply.
+    for (const call of group) if (call.phase !== 'settled') fail(call, error)
+  }
+}
+
+function replied(call: Pending, reply: unknown): void {
   if (call.phase === 'settled') return tellLate(call, 'ran')
   try {
     call.known = { value: { value: call.script.decode(reply), replicas: 0 } }

@@ -1,7 +1,7 @@
 import { classifyRedisError, redisCodeOf } from './classify.ts'
 import type { RedisClient } from './client.ts'
 import { systemClock } from './clock.ts'
-import { lastConnectionError } from './connection-errors.ts'
+import { isDatabaseRefused, lastConnectionError } from './connection-errors.ts'
 import { RedisCoreError } from './errors.ts'
 import { awaitReadiness, readiness } from './readiness.ts'
 
@@ -55,7 +55,7 @@ export function whenReady(redis: RedisClient, options?: { timeoutMs?: number; si
       const cause = lastConnectionError(redis)
       const refused = classifyRedisError(cause) === 'refused'
       const redisCode = redisCodeOf(cause)
-      const because = redisCode ?? cause?.code
+      const because = isDatabaseRefused(cause) ? `SELECT refused: ${redisCode}` : (redisCode ?? cause?.code)
       const message = `the Redis client is ${what}${because === undefined ? '' : ` (${because})`}`
       const fields = { cause, redisCode, elapsedMs: Math.round(systemClock.monotonic() - startedMs) }
       return new RedisCoreError(refused ? 'ERR_REDIS_REFUSED' : 'ERR_REDIS_NOT_RUN', message, fields)

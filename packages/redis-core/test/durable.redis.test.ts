@@ -60,6 +60,64 @@ describe.each(variants)('runScriptDurably, $name', ({ connect }) => {
     }
   })
 
+  test('calls that meet a blocked connection leave together behind its WAIT, with one for all; none that left is sent', async () => {
+    await using master = await startRedis()
+    await using replica = await startRedis({ replicaOf: master })
+    await using proxy = await startFaultProxy(master)
+    const redis = connect(proxy.url, { commandTimeoutMs: 10_000 })
+    const waits = (): number => proxy.log().filter(line => line.command === 'wait').length
+    try {
+      await whenReady(redis)
+      await following(redis)
+      replica.pause()
+      const keys = testKeyspace()
+      const before = waits()
+      const durably = (name: string, options: { waitMs?: number; deadlineMs?: number; signal?: AbortSignal } = {}) =>
+        runScriptDurably(redis, increment, plus(keys.key(name)), { replicas: 1, waitMs: 1000, ...options })
+      const first = durably('a')
+      await until(() => (waits() > before ? true : undefined))
+      const left = new AbortController()
+      const aborted = endOf(durably('b', { signal: left.signal }))
+      const late = endOf(durably('b', { deadlineMs: 50 }))
+      const other = durably('c', { waitMs: 999 })
+      const many = Promise.all(Array.from({ length: 40 }, () => durably('d')))
+      left.abort(new Error('enough'))
+      expect((await aborted).error).toMatchObject({ message: 'enough' })
+      expect((await late).error).toMatchObject({ code: 'ERR_REDIS_NOT_RUN' })
+      expect(await first).toEqual({ value: 1, replicas: 0 })
+      const values = (await many).map(({ value, replicas }) => [value, replicas])
+      expect(values).toEqual(Array.from({ length: 40 }, (_, index) => [index + 1, 0]))
+      expect(await other).toEqual({ value: 1, replicas: 0 })
+      // One for the first, one for the forty, one for the call that asked for another time.
+      expect(waits() - before).toBe(3)
+      replica.resume()
+      await following(redis)
+      expect(await redis.get(keys.key('b'))).toBeNull()
+      expect(await durably('a')).toEqual({ value: 2, replicas: 1 })
+    } finally {
+      replica.resume()
+      redis.disconnect()
+    }
+  })
+
+  test('a script that fails in a group fails alone', async () => {
+    await using master = await startRedis()
+    const redis = connect(master.url)
+    try {
+      await whenReady(redis)
+      const keys = testKeyspace()
+      await redis.rpush(keys.key('list'), 'x')
+      const options = { replicas: 0, waitMs: 10 }
+      const [good, bad, better] = await Promise.allSettled(
+        ['one', 'list', 'two'].map(name => runScriptDurably(redis, increment, plus(keys.key(name)), options)),
+      )
+      expect([good, better]).toMatchObject([{ value: { value: 1 } }, { value: { value: 1 } }])
+      expect(bad).toMatchObject({ status: 'rejected', reason: { code: 'ERR_REDIS_REFUSED', redisCode: 'WRONGTYPE' } })
+    } finally {
+      redis.disconnect()
+    }
+  })
+
   test('gives the value with replicas 0 at its deadline when only WAIT is slow, or its reply is lost', async () => {
     await using master = await startRedis()
     await using proxy = await startFaultProxy(master)

@@ -137,6 +137,39 @@ describe.each(variants)('whenReady, $name', ({ connect, own }) => {
     }
   })
 
+  test.each(['effect', 'worker', 'checks'] as const)(
+    'says refused for a database the server does not give, and sends nothing to another one (%s)',
+    async profile => {
+      await using small = await startRedis({ args: ['--databases', '2'] })
+      const admin = small.client()
+      await whenReady(admin)
+      await admin.call('ACL', 'SETUSER', 'here', 'on', '>secret', '~*', '+@all', '-select')
+      for (const [url, redisCode] of [
+        [`${small.url}/2`, 'ERR'],
+        [`redis://here:secret@127.0.0.1:${small.port}/1`, 'NOPERM'],
+      ] as const) {
+        const redis = connect(url, { profile, maxReconnectDelayMs: 20 })
+        try {
+          await expect(whenReady(redis, { timeoutMs: 500 })).rejects.toMatchObject({
+            code: 'ERR_REDIS_REFUSED',
+            redisCode,
+            message: expect.stringContaining(`SELECT refused: ${redisCode}`),
+          })
+          const script = runScript(redis, increment, plus('k'), { deadlineMs: 300 })
+          await expect(script).rejects.toMatchObject({ code: 'ERR_REDIS_REFUSED', redisCode })
+        } finally {
+          redis.disconnect()
+        }
+      }
+      expect(await admin.dbsize()).toBe(0)
+      const right = connect(`${small.url}/1`, { profile })
+      await whenReady(right)
+      await right.set('k', '1')
+      expect(await admin.dbsize()).toBe(0)
+      right.disconnect()
+    },
+  )
+
   test('leaves with the reason of an abort', async () => {
     await using proxy = await startFaultProxy(server)
     proxy.hold()
