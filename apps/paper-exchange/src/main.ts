@@ -13,9 +13,13 @@ function signalled(): Promise<void> {
   })
 }
 
-/** Whoever waits for what an exchange prints would wait in vain: it ends. */
-const broken = Promise.withResolvers<NodeJS.ErrnoException>()
-process.stdout.on('error', broken.resolve)
+// Whoever waits for what an exchange prints would wait in vain: it ends.
+let broken: NodeJS.ErrnoException | undefined
+const unread = Promise.withResolvers<void>()
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  broken ??= error
+  unread.resolve()
+})
 // There is nowhere left to say it; the exit code does.
 process.stderr.on('error', () => {})
 
@@ -23,12 +27,9 @@ const exitCode = await runCommandLine(process.argv.slice(2), {
   out: text => void process.stdout.write(text),
   err: text => void process.stderr.write(text),
   isTerminal: process.stdout.isTTY,
-  stopRequested: Promise.race([signalled(), broken.promise.then(() => {})]),
+  stopRequested: Promise.race([signalled(), unread.promise]),
 })
-const written = new Promise<undefined>(resolve => process.stdout.write('', () => setImmediate(resolve, undefined)))
-const error = await Promise.race([broken.promise, written])
-if (error === undefined || error.code === 'EPIPE') process.exitCode = exitCode
-else {
-  process.stderr.write(`error: stdout cannot be written (${error.code})\n`)
-  process.exitCode = 2
-}
+await new Promise<void>(resolve => process.stdout.write('', () => resolve()))
+const lost = broken !== undefined && broken.code !== 'EPIPE'
+if (lost) process.stderr.write(`error: stdout cannot be written (${broken?.code})\n`)
+process.exitCode = lost ? 2 : exitCode
