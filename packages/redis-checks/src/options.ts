@@ -7,6 +7,7 @@ import { checks } from './catalogue.gen.ts'
 import { RedisChecksOptionsError } from './errors.ts'
 import type { Listener } from './events.ts'
 import type { Expectations } from './expectations.ts'
+import { harmlessField, harmlessId } from './harmless.ts'
 import { PROFILES } from './level.ts'
 import type { Profile } from './level.ts'
 import type { Acknowledgement, Report } from './report.ts'
@@ -106,9 +107,8 @@ const withMethods = <T>(...methods: string[]): z.ZodType<T> =>
     value => methods.every(method => typeof (value as Record<string, unknown> | null)?.[method] === 'function'),
     `must have ${methods.join(', ')}`,
   )
-const checkId = z
-  .string()
-  .refine(id => ids.has(id), { error: issue => `names no check: ${String(issue.input).slice(0, 60)}` })
+const noCheck = (id: string | undefined): string => `names no check${id === undefined ? '' : `: ${id}`}`
+const checkId = z.string().refine(id => ids.has(id), { error: ({ input }) => noCheck(harmlessId(String(input))) })
 const acknowledgement = z.strictObject({
   id: checkId,
   node: z.string().min(1).optional(),
@@ -228,10 +228,15 @@ function parse(schema: z.ZodType, options: unknown): unknown {
   const parsed = schema.safeParse(options, { jitless: true })
   if (parsed.success) return parsed.data
   const [issue] = parsed.error.issues
-  const unknown = issue?.code === 'unrecognized_keys' ? issue.keys.slice(0, 1) : []
-  const field = [...(issue?.path ?? []), ...unknown].map(String).join('.') || 'options'
-  throw new RedisChecksOptionsError(
-    field,
-    unknown.length > 0 ? 'is not known' : `is not valid: ${issue?.message ?? 'unreadable'}`,
-  )
+  const path = (issue?.path ?? []).map(String)
+  if (issue?.code !== 'unrecognized_keys') {
+    throw new RedisChecksOptionsError(nameOf(path), `is not valid: ${issue?.message ?? 'unreadable'}`)
+  }
+  const stranger = harmlessField(issue.keys[0] ?? '')
+  if (stranger === undefined) throw new RedisChecksOptionsError(nameOf(path), 'holds a field that is not known')
+  throw new RedisChecksOptionsError(nameOf([...path, stranger]), 'is not known')
+}
+
+function nameOf(path: readonly string[]): string {
+  return path.join('.') || 'options'
 }

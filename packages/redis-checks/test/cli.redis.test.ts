@@ -62,7 +62,7 @@ describe('exit codes [claim 34]', () => {
     const cases: [readonly string[], RegExp][] = [
       [[], /REDIS_URL/],
       [['http://x'], /URL/],
-      [[url, '--nonsense'], /nonsense/],
+      [[url, '--nonsense'], /unknown option/],
       [[url, '--profile', 'odd'], /profile/],
       [[url, '--format', 'pdf'], /format/],
       [

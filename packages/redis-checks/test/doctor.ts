@@ -8,10 +8,15 @@ export interface Run {
 }
 
 /** Runs `redis-checks doctor` in this process. */
-export async function cli(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+export function cli(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
+  return commandLine(['doctor', ...args], env)
+}
+
+/** Runs `redis-checks` in this process. */
+export async function commandLine(args: readonly string[], env: Record<string, string> = {}): Promise<Run> {
   let stdout = ''
   let stderr = ''
-  const code = await runCli(['doctor', ...args], {
+  const code = await runCli(args, {
     print: async text => void (stdout += text),
     error: text => void (stderr += text),
     env,

@@ -5,6 +5,7 @@ import { connectRedis } from '@safety/redis-core'
 import { RedisChecksOptionsError } from '../errors.ts'
 import { formatReport } from '../format/format-report.ts'
 import type { Format } from '../format/format-report.ts'
+import { harmlessPath } from '../harmless.ts'
 import type { CheckOptions } from '../options.ts'
 import { resolveOptions } from '../options.ts'
 import { checkOnce } from '../redis-checks.ts'
@@ -13,7 +14,7 @@ import { CliError, exitCodeOf } from './exit-code.ts'
 import type { ExitCode } from './exit-code.ts'
 import type { CliIo } from './io.ts'
 import { isKnownCheck, noSuchCheck } from './known-checks.ts'
-import { readJson, toTarget } from './target.ts'
+import { fileFault, readJson, toTarget } from './target.ts'
 import type { TargetOptions } from './target.ts'
 
 export interface DoctorOptions extends TargetOptions {
@@ -105,7 +106,7 @@ function openOutput(path: string): number {
   try {
     return openSync(path, 'w')
   } catch (error) {
-    throw new CliError(2, `--output: ${(error as NodeJS.ErrnoException).code ?? 'cannot be written'}: ${path}`)
+    throw new CliError(2, `--output: ${fileFault(error, path)}`)
   }
 }
 
@@ -114,10 +115,8 @@ function write(file: number, text: string, path = ''): void {
   try {
     writeFileSync(file, text)
   } catch (error) {
-    throw new CliError(
-      4,
-      `--output: ${(error as NodeJS.ErrnoException).code ?? 'not written'}: ${path} is not complete`,
-    )
+    const { code = 'not written' } = error as NodeJS.ErrnoException
+    throw new CliError(4, `--output: ${code}: ${harmlessPath(path) ?? 'the file'} is not complete`)
   }
 }
 

@@ -3,8 +3,8 @@ import { severityOf } from '../level.ts'
 import type { CheckResult, Report } from '../report.ts'
 
 /**
- * 0 nothing found, 1 a check that was read fails, 2 usage, 3 no answer or not complete, 4 internal; 130 and 143, as from a
- * shell, when SIGINT or SIGTERM ended it before the report.
+ * 0 nothing found, 1 a check that was read fails, 2 usage, 3 no answer or not complete, 4 internal or not written; 130 and
+ * 143, as from a shell, when SIGINT or SIGTERM ended it before the report.
  */
 export type ExitCode = 0 | 1 | 2 | 3 | 4 | 130 | 143
 

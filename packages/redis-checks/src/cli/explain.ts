@@ -4,13 +4,12 @@ import type { Check } from '../check.ts'
 import { evidenceFor } from '../evidence.ts'
 import { parseCaps, PROFILES } from '../level.ts'
 import { CliError } from './exit-code.ts'
+import { noSuchCheck } from './known-checks.ts'
 
 /** The story of one check: why, thresholds, caps, evidence, remedy, what was measured. Without connecting. */
 export function explain(id: string): string {
   const check = checks.find(check => check.id === id)
-  if (check === undefined) {
-    throw new CliError(2, `no check is called "${id.slice(0, 60)}". Known: ${checks.map(check => check.id).join(', ')}`)
-  }
+  if (check === undefined) throw new CliError(2, `--explain: ${noSuchCheck(id)}`)
   const caps = parseCaps(check.caps)
   const { text, command } = check.remedy
   return [

@@ -1,4 +1,5 @@
 import { checks } from '../catalogue.gen.ts'
+import { harmlessId } from '../harmless.ts'
 
 const ids: readonly string[] = checks.map(check => check.id)
 
@@ -9,7 +10,8 @@ export function isKnownCheck(id: string): boolean {
 /** What to say of an id that is none, which is most often one with a slip of the finger. */
 export function noSuchCheck(id: string): string {
   const near = ids.filter(known => distance(known, id) <= 2 || (id.length > 2 && known.includes(id)))
-  return `no check is called "${id.slice(0, 60)}". ${near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Known: ${ids.join(', ')}`}`
+  const named = harmlessId(id)
+  return `no check is called ${named === undefined ? 'that' : `"${named}"`}. ${near.length > 0 ? `Did you mean ${near.join(' or ')}?` : `Known: ${ids.join(', ')}`}`
 }
 
 /** Edits that turn one word into the other (Levenshtein 1966). */

@@ -2,6 +2,7 @@
 import { z } from 'zod'
 
 import { CliError } from './exit-code.ts'
+import { printTo } from './io.ts'
 import { runCli } from './run-cli.ts'
 
 // Each schema is used once in this process: compiling a parser for it first would take longer.
@@ -12,13 +13,13 @@ const SIGNALS = { SIGINT: 130, SIGTERM: 143 } as const
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
   process.once(signal, () => stopped.abort(new CliError(SIGNALS[signal], `stopped by ${signal}: there is no report`)))
 }
-// A reader that has seen enough, such as `head`, is no failure.
-process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-})
+// Of this the write itself tells.
+process.stdout.on('error', () => {})
+// There is nowhere left to say it; the exit code does.
+process.stderr.on('error', () => {})
 
 process.exitCode = await runCli(process.argv.slice(2), {
-  print: text => new Promise(resolve => process.stdout.write(text, () => resolve())),
+  print: text => printTo(process.stdout, text),
   error: text => void process.stderr.write(text),
   env: process.env,
   color: process.stdout.isTTY && process.env['NO_COLOR'] === undefined,

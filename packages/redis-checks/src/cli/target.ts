@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseRedisUrl } from '@safety/redis-core'
 import type { ConnectTarget, Nodes } from '@safety/redis-core'
 
+import { harmlessPath, harmlessVariable } from '../harmless.ts'
 import { CliError } from './exit-code.ts'
 
 export interface TargetOptions {
@@ -69,7 +70,8 @@ function withAccess(
 ): ConnectTarget {
   const password = passwordEnv === undefined ? undefined : env[passwordEnv]
   if (passwordEnv !== undefined && (password === undefined || password === '')) {
-    throw new CliError(2, `--password-env: the variable ${passwordEnv.slice(0, 60)} is not set`)
+    const named = harmlessVariable(passwordEnv) ?? 'of that name'
+    throw new CliError(2, `--password-env: the variable ${named} is not set`)
   }
   return {
     ...target,
@@ -83,8 +85,15 @@ export function readText(path: string, option: string): string {
   try {
     return readFileSync(path, 'utf8')
   } catch (error) {
-    throw new CliError(2, `${option}: ${(error as NodeJS.ErrnoException).code ?? 'cannot be read'}: ${path}`)
+    throw new CliError(2, `${option}: ${fileFault(error, path)}`)
   }
+}
+
+/** Why a file cannot be used, and which. */
+export function fileFault(error: unknown, path: string): string {
+  const { code = 'not accessible' } = error as NodeJS.ErrnoException
+  const named = harmlessPath(path)
+  return named === undefined ? code : `${code}: ${named}`
 }
 
 /** A JSON file; text that begins like JSON is taken itself. */
