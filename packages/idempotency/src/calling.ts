@@ -2,7 +2,7 @@ import { claim, formatError } from './claiming.ts'
 import type { Claimed } from './claiming.ts'
 import { doubtError, effectiveMode } from './doubt.ts'
 import type { Doubt } from './doubt.ts'
-import { effectIdOf, errorAbout, NO_ATTEMPT, tell } from './engine.ts'
+import { closedBefore, effectIdOf, errorAbout, NO_ATTEMPT, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import type { IdempotencyError } from './errors.ts'
 import { execute } from './executing.ts'
@@ -34,13 +34,16 @@ export interface CallControl {
 export async function call(engine: Engine, intent: Intent, { signal, waiting }: CallControl): Promise<Settled> {
   let verdicts = 0
   let moves = 0
+  let metOpen = false
   for (;;) {
+    if (engine.closing.aborted) throw closedBefore(intent, metOpen || waiting.spentMs > 0 ? 'unknown' : 'not-run')
     const claiming = claim(engine, intent, signal)
     // Every answer needs it, the claim does not: it is computed while the claim is on its way.
     effectIdOf(intent)
     const claimed = await claiming
-    const next = await answer(engine, intent, claimed, waiting, signal)
+    const next = await answer(engine, intent, metOpen ? sinceMet(claimed) : claimed, waiting, signal)
     if (next.kind === 'settled') return next.settled
+    metOpen = true
     if (next.kind === 'again') continue
     if (verdicts >= MAX_VERDICTS || moves >= MAX_MOVES) throw doubtError(engine, intent, next.doubt)
     const settled = await settleDoubt(engine, intent, next.doubt, waiting, signal)
@@ -48,6 +51,12 @@ export async function call(engine: Engine, intent: Intent, { signal, waiting }: 
     if (settled.verdict) verdicts += 1
     else moves += 1
   }
+}
+
+/** An open record never expires: if the key this call met busy or in doubt is fresh now, the store has lost it. */
+function sinceMet(claimed: Claimed): Claimed {
+  const lost = claimed.kind === 'answered' && claimed.reply.tag === 'OWN' && claimed.reply.how === 'fresh'
+  return lost ? { ...claimed, ownLossAgeMs: 0 } : claimed
 }
 
 type Next =
@@ -136,7 +145,8 @@ async function storeAway(engine: Engine, intent: Intent, away: Extract<Claimed, 
   const { error, refused } = away
   const { observe } = engine.options
   tell(engine, intent, NO_ATTEMPT, { type: 'store-down', step: 'claim', refused }, observe)
-  if (observe || (intent.definition.onStoreDown === 'run' && !refused)) return await runUnprotected(engine, intent)
+  const mayRun = intent.definition.onStoreDown === 'run' && !refused && !engine.closing.aborted
+  if (observe || mayRun) return await runUnprotected(engine, intent)
   const what = refused
     ? 'the store refuses the claim; nothing ran. A retry will not help: see the cause (rights, key type)'
     : 'the store did not answer the claim; nothing ran. Retry once it is back'

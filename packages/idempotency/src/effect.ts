@@ -5,7 +5,7 @@ import type { Grant, ResultSource } from './record.ts'
 
 /** What `run` gets. */
 export type EffectContext = Grant & {
-  /** Aborts when the lease is lost or about to end, and at `effectTimeoutMs`. Pass it on. */
+  /** Aborts when the lease is lost or about to end, and at `effectTimeoutMs`; in observe mode never. Pass it on. */
   readonly signal: AbortSignal
   /** When `signal` aborts as things stand, epoch milliseconds; moves on with every renewal of the lease. */
   readonly deadline: number

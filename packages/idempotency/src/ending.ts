@@ -6,10 +6,9 @@ import { attachStoreError, failureOf, toFailure } from './errors.ts'
 import type { DoubtReason } from './errors.ts'
 import type { Intent } from './intent.ts'
 import { leaseLostError } from './lease.ts'
-import type { Lease } from './lease.ts'
 import { failedError, replayDone, resultError } from './outcome.ts'
 import type { Settled } from './outcome.ts'
-import { donePayload, failedPayload, openPayload, parsePayload } from './payload.ts'
+import { donePayload, failedPayload, openPayload, parsePayload, sharedPayload } from './payload.ts'
 import { record, recordLate, storeErrorOf } from './recording.ts'
 import type { Attempt, End, Recorded, Superseded } from './recording.ts'
 import { encodeResult } from './result.ts'
@@ -21,12 +20,12 @@ type Class = 'ran' | 'failed' | 'not-run' | 'unknown'
  * Records how the effect ended and says what its caller gets. After a value that is always a value: the own one, or the
  * one that is recorded.
  */
-export function settleEnd(engine: Engine, intent: Intent, attempt: Attempt, ran: Ran, lease: Lease): Promise<Executed> {
+export function settleEnd(engine: Engine, intent: Intent, attempt: Attempt, ran: Ran): Promise<Executed> {
   switch (ran.kind) {
     case 'value':
       return settleValue(engine, intent, attempt, ran.value, ran.durationMs)
     case 'error':
-      return settleError(engine, intent, attempt, ran, lease)
+      return settleError(engine, intent, attempt, ran)
     case 'timeout':
       break
   }
@@ -49,7 +48,7 @@ async function settleValue(
   const given = encoded.ok ? encoded.read() : value
   const recorded = await recording
   tellFinished(engine, intent, attempt, 'ran', recorded, durationMs)
-  if (recorded.kind === 'superseded') {
+  if (recorded.kind === 'superseded' && !engine.options.observe) {
     const adopted = await adopt(intent, recorded.reply, { value })
     if (adopted) return { kind: 'settled', settled: adopted }
   }
@@ -69,7 +68,7 @@ async function settleValue(
       superseded: recorded.kind === 'superseded',
       unprotected: false,
     },
-    payload: encoded.ok && encoded.body.kind !== 'too-large' ? payload : undefined,
+    payload: encoded.ok ? (encoded.body.kind === 'too-large' ? sharedPayload(encoded.body) : payload) : undefined,
   }
   return { kind: 'settled', settled }
 }
@@ -79,7 +78,6 @@ async function settleError(
   intent: Intent,
   attempt: Attempt,
   ran: Extract<Ran, { kind: 'error' }>,
-  lease: Lease,
 ): Promise<Executed> {
   const { error, durationMs } = ran
   const mode = effectiveMode(attempt.mode, intent)
@@ -99,7 +97,8 @@ async function settleError(
     tell(engine, intent, attempt, { type: 'doubt', reason }, true)
     throw error
   }
-  if (recorded.kind === 'superseded' && lease.lost) throw leaseLostError(intent, attempt, 'unknown', { cause: error })
+  // The key is somebody else's, or a verdict stands: whoever calls next goes by that.
+  if (recorded.kind === 'superseded') throw leaseLostError(intent, attempt, 'unknown', { cause: error })
   if (carriesStoreError) {
     tell(engine, intent, attempt, { type: 'doubt', reason })
     throw error

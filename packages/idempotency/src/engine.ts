@@ -21,6 +21,8 @@ export interface Engine {
   readonly background: Background
   /** Effects defined here, by name; the last definition of a name serves the sweeper. */
   readonly definitions: Map<string, Definition>
+  /** Aborts when disposal begins: from then on nothing is dispatched, and no call waits. */
+  readonly closing: AbortSignal
   /** Aborts when disposal stops waiting for background work. */
   readonly closed: AbortSignal
 }
@@ -92,4 +94,11 @@ export function errorAbout(
     effectId,
     ...fields,
   })
+}
+
+/** Disposal ended a call before its effect was dispatched. `unknown`: it had met another attempt, or a doubt. */
+export function closedBefore(subject: Subject, outcome: 'not-run' | 'unknown'): IdempotencyError {
+  const met = outcome === 'not-run' ? 'nothing ran' : 'nothing ran here, another attempt may have'
+  const what = `this instance was disposed before the call was dispatched; ${met}. Create a new one`
+  return errorAbout(subject, 'ERR_IDEMPOTENCY_CLOSED', what, { outcome })
 }

@@ -102,9 +102,9 @@ export class IdempotencyError extends Error {
   declare readonly replicas?: number
   /** FAILED: the recorded failure. */
   declare readonly failure?: Failure
-  /** RESULT: whether the value was refused when it was written or when it was read. */
+  /** RESULT, RESULT_NOT_KEPT: whether the value was refused when it was written or is missing when it is read. */
   declare readonly phase?: 'write' | 'read'
-  /** RESULT: what the schema, or JSON, has against the value. */
+  /** RESULT, RESULT_NOT_KEPT: what the schema, or JSON, has against the value; empty where there is no value to look at. */
   declare readonly issues?: readonly { readonly message: string; readonly path?: readonly PropertyKey[] }[]
   /** RESULT: the value itself. Not enumerable. */
   declare readonly value?: unknown

@@ -46,7 +46,7 @@ export type IdempotencyEvent = EventBase &
     | { readonly type: 'lapsed' }
     | { readonly type: 'renewed'; readonly deadlineMs: number }
     | { readonly type: 'superseded'; readonly state: string }
-    | { readonly type: 'overturned'; readonly verdict: Verdict }
+    | { readonly type: 'overturned'; readonly verdict: Verdict | 'unknown' }
     | { readonly type: 'claim-lost' }
     | { readonly type: 'lease-lost'; readonly state?: string }
     | { readonly type: 'record-delayed' }

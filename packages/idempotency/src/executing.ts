@@ -3,7 +3,7 @@ import { failpoint } from '@safety/redis-core'
 import { effectiveMode } from './doubt.ts'
 import type { Doubt, Executed } from './doubt.ts'
 import { settleEnd } from './ending.ts'
-import { errorAbout, tell } from './engine.ts'
+import { closedBefore, errorAbout, tell } from './engine.ts'
 import type { Engine } from './engine.ts'
 import type { Intent } from './intent.ts'
 import { createLease, isOver, leaseDeadlineMs, leaseLostError, renewIfOld, startLease, stopLease } from './lease.ts'
@@ -57,7 +57,10 @@ export async function execute(
     const renewing = renewIfOld(lease)
     if (renewing) await renewing
     // From here to `run` nothing is awaited.
-    if (signal?.aborted) return await leftBefore(engine, intent, attempt, signal)
+    if (signal?.aborted) return await leftBefore(engine, intent, attempt, signal.reason)
+    if (engine.closing.aborted && !engine.options.observe) {
+      return await leftBefore(engine, intent, attempt, closedBefore(intent, 'not-run'))
+    }
     if (isOver(lease)) return await lostBefore(engine, intent, attempt)
     const ran = await runEffect(engine, intent, attempt, {
       leaseDeadlineMs: () => leaseDeadlineMs(lease),
@@ -69,7 +72,7 @@ export async function execute(
     const ended = failpoint('idempotency:after-effect')
     if (ended) await ended
     stopLease(lease)
-    return await settleEnd(engine, intent, attempt, ran, lease)
+    return await settleEnd(engine, intent, attempt, ran)
   } finally {
     stopLease(lease)
   }
@@ -107,12 +110,17 @@ async function refuse(
   })
 }
 
-/** Since the bucket last lost writes, as its mark says or as this process saw it; -1 if neither knows of any. */
-function sinceLossMs({ lossAgeMs }: Own, { ownLossAgeMs }: Granted): number {
-  return lossAgeMs < 0 || ownLossAgeMs < 0 ? Math.max(lossAgeMs, ownLossAgeMs) : Math.min(lossAgeMs, ownLossAgeMs)
+/**
+ * Since the bucket last lost writes, as its mark says or as this process saw it; -1 if neither knows of any that could have
+ * hit this key: what was found not to have run after the loss was found so without the lost.
+ */
+function sinceLossMs({ lossAgeMs, how, closedAgeMs }: Own, { ownLossAgeMs }: Granted): number {
+  const one = lossAgeMs < 0 || ownLossAgeMs < 0
+  const ageMs = one ? Math.max(lossAgeMs, ownLossAgeMs) : Math.min(lossAgeMs, ownLossAgeMs)
+  return how === 'retry' && ageMs > closedAgeMs ? -1 : ageMs
 }
 
-/** The bucket lost writes a while ago: a key that looks fresh may have run before, so it is looked up, not run. */
+/** The bucket lost writes a while ago: a key that looks free may have run before, so it is looked up, not run. */
 function verifyAfterLoss(
   engine: Engine,
   intent: Intent,
@@ -122,7 +130,7 @@ function verifyAfterLoss(
   const { onStoreLoss, lossWindowMs, observe } = engine.options
   const mode = effectiveMode(attempt.mode, intent)
   const recentLoss = lossAgeMs >= 0 && lossAgeMs < lossWindowMs
-  if (onStoreLoss === 'run' || !recentLoss || attempt.attempt !== 1 || mode === 'repeat') return undefined
+  if (onStoreLoss === 'run' || !recentLoss || mode === 'repeat') return undefined
   if (observe) {
     tell(engine, intent, attempt, { type: 'doubt', reason: 'store-loss' }, true)
     return undefined
@@ -135,10 +143,10 @@ function verifyAfterLoss(
   }))
 }
 
-/** The caller left: nothing was sent, and the key is free again. */
-async function leftBefore(engine: Engine, intent: Intent, attempt: Attempt, signal: AbortSignal): Promise<never> {
+/** The caller left, or the instance closes: nothing was sent, and the key is free again. */
+async function leftBefore(engine: Engine, intent: Intent, attempt: Attempt, reason: unknown): Promise<never> {
   await recordNotRun(engine, intent, attempt, 'not-run')
-  throw signal.reason
+  throw reason
 }
 
 /** The lease is over: nothing was sent, and the key is free again. */

@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto'
+import { runInNewContext } from 'node:vm'
 
 import * as fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
@@ -80,6 +81,7 @@ describe('the fingerprint [claim 5]', () => {
     class Order {
       readonly id = 1
     }
+    class Legs extends Array<number> {}
     const refused: readonly [unknown, string][] = [
       [{ price: Number.NaN }, 'payload.price is NaN or infinite'],
       [[Number.POSITIVE_INFINITY], 'payload[0] is NaN or infinite'],
@@ -95,8 +97,22 @@ describe('the fingerprint [claim 5]', () => {
       [new Date(Number.NaN), 'payload is an invalid Date'],
       [{ '\u00e9': 1, 'e\u0301': 2 }, 'second member of the same name'],
       [{ [Symbol('s')]: 1 }, 'symbol member'],
+      [Legs.from([1]), 'payload is an instance of a class'],
+      [{ legs: Object.assign([1], { side: 'BUY' }) }, 'payload.legs is an array with members beside its items'],
+      [Object.assign([1], { length: 2, side: 'BUY' }), 'payload is an array with members beside'],
+      [Object.assign([], { length: 2, '01': 1 }), 'payload is an array with members beside'],
+      [Object.assign([1], { [Symbol('s')]: 1 }), 'payload is an array with members beside'],
     ]
     for (const [payload, what] of refused) expect(() => fingerprintOf(payload)).toThrow(what)
+  })
+
+  test('takes arrays with holes, and those of another realm', () => {
+    same(Object.assign([], { length: 2 }), [undefined, undefined])
+    same(
+      Object.assign([], { length: 12, 10: 1 }),
+      Array.from({ length: 12 }, (_, index) => (index === 10 ? 1 : undefined)),
+    )
+    same(runInNewContext('[1, [2]]'), [1, [2]])
   })
 
   test('takes the same object twice, which is no cycle', () => {

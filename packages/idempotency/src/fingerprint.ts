@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 
-import { isPlainObject } from './json.ts'
+import { arrayFault, isPlainObject } from './json.ts'
 import { shortDigest } from './sha256.ts'
 
 const MAX_DEPTH = 64
@@ -26,7 +26,7 @@ export function fingerprintOf(payload: unknown): string {
  * One text for equal payloads, different texts for different ones: members sorted by UTF-16 units, `undefined` members
  * left out, strings in NFC, `-0` as `0`; bigint, Date and Uint8Array tagged by a letter that JSON cannot start with.
  *
- * @throws NotCanonicalError for NaN, Infinity, functions, symbols, Map, Set, class instances, cycles, a nesting above 64 and lone surrogates.
+ * @throws NotCanonicalError for NaN, Infinity, functions, symbols, Map, Set, class instances, arrays with members beside their items, cycles, a nesting above 64 and lone surrogates.
  */
 export function canonicalForm(payload: unknown): string {
   return write(payload, 'payload', [])
@@ -71,6 +71,8 @@ function writeObject(value: object, path: string, above: readonly object[]): str
   if (above.length >= MAX_DEPTH) throw new NotCanonicalError(path, `nested deeper than ${MAX_DEPTH}`)
   const inside = [...above, value]
   if (Array.isArray(value)) {
+    const fault = arrayFault(value)
+    if (fault !== undefined) throw new NotCanonicalError(path, fault)
     return `[${Array.from(value, (item: unknown, index) => write(item, `${path}[${index}]`, inside)).join(',')}]`
   }
   if (!isPlainObject(value)) throw new NotCanonicalError(path, 'an instance of a class')

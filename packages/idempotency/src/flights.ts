@@ -84,7 +84,7 @@ function flightId({ place }: Intent): string {
   return `${place.effect}:${place.part}`
 }
 
-/** In observe mode a key or payload that enforcement would refuse still runs, without a name. */
+/** In observe mode a key or payload that enforcement would refuse still runs, without a name; a memo, without the memo. */
 function createOrObserve(
   engine: Engine,
   definition: Definition,
@@ -93,7 +93,11 @@ function createOrObserve(
   try {
     return createIntent(engine.store, definition, input)
   } catch (error) {
-    const code = error instanceof IdempotencyError ? error.code : undefined
+    const { code, option } = error instanceof IdempotencyError ? error : {}
+    if (engine.options.observe && code === 'ERR_IDEMPOTENCY_OPTIONS' && option === 'memo') {
+      const without = createOrObserve(engine, { ...definition, memo: undefined }, input)
+      return 'unusable' in without ? without : { unusable: without }
+    }
     if (!engine.options.observe || (code !== 'ERR_IDEMPOTENCY_KEY' && code !== 'ERR_IDEMPOTENCY_FINGERPRINT'))
       throw error
     const place = { effect: definition.name, part: '', tag: '' }
@@ -119,7 +123,9 @@ async function join(
     return await runUnprotected(engine, intent)
   }
   if (definition.onBusy === 'reject') throw busyError(engine, intent, definition.leaseMs)
+  const joinedAtMs = engine.clock.monotonic()
   const landed = await raceTimeout(engine, twin.landed, waitLeftMs(waiting), signal)
+  waiting.spentMs += engine.clock.monotonic() - joinedAtMs
   if (landed === undefined) throw busyError(engine, intent, definition.leaseMs)
   if (landed.kind === 'left') return undefined
   if (landed.kind === 'failed') throw landed.error
@@ -130,9 +136,10 @@ async function join(
 async function share(engine: Engine, intent: Intent, { execution, payload }: Settled): Promise<Settled> {
   const source = execution.status === 'replayed' ? execution.source : 'executor'
   tell(engine, intent, { token: '', fence: execution.fence, attempt: execution.attempt }, { type: 'replayed', source })
+  if (payload === undefined) return { execution, payload }
+  const again = await replayDone(intent, { fence: execution.fence, attempt: execution.attempt, by: source }, payload)
   // What is not recorded must not be called a replay: the next process would run it again.
-  if (payload === undefined || !execution.recorded) return { execution, payload }
-  return await replayDone(intent, { fence: execution.fence, attempt: execution.attempt, by: source }, payload)
+  return execution.recorded ? again : { execution: { ...execution, value: again.execution.value }, payload }
 }
 
 /** The caller's signal ends only its waiting; the flight goes on. */

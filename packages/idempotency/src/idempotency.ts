@@ -92,8 +92,8 @@ const DRAIN_MS = 10_000
 const CLOSED = 'this instance was disposed; nothing ran. Create a new one'
 
 /**
- * One instance per client and namespace. It neither changes nor closes the client. `asyncDispose`: new calls are
- * CLOSED, sweepers stop, running effects and background recording get up to 10 s.
+ * One instance per client and namespace. It neither changes nor closes the client. `asyncDispose`: new calls, and those
+ * that have not dispatched their effect, are CLOSED; sweepers stop; running effects and background recording get up to 10 s.
  *
  * @throws `ERR_IDEMPOTENCY_OPTIONS` naming the field
  */
@@ -102,6 +102,7 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
   const flights = createFlights(engine.engine)
   const sweepers = new Set<Sweeper>()
   let open = true
+  let disposed: Promise<void> | undefined
 
   /** Like `guarded`, with one promise less: every call of an effect goes through here. */
   async function take<T>(definition: Definition, input: unknown, call: CallOptions | undefined): Promise<Execution<T>> {
@@ -154,18 +155,24 @@ export function createIdempotency(options: IdempotencyOptions): Idempotency {
       sweepers.add(sweeper)
       return sweeper
     },
-    async [Symbol.asyncDispose]() {
-      if (!open) return
+    [Symbol.asyncDispose]() {
       open = false
-      await drain(engine.engine, flights, sweepers)
-      engine.close()
+      return (disposed ??= dispose(engine, flights, sweepers))
     },
   }
 }
 
-function createEngine(given: IdempotencyOptions): { engine: Engine; close: () => void } {
+interface EngineOwner {
+  readonly engine: Engine
+  /** Nothing is dispatched any more, and no call waits. */
+  readonly beginClosing: () => void
+  readonly close: () => void
+}
+
+function createEngine(given: IdempotencyOptions): EngineOwner {
   const options = resolveOptions(given)
   const { redis, namespace, clock, random, storeTimeoutMs } = options
+  const closing = new AbortController()
   const closed = new AbortController()
   const store = createRedisStore({
     redis,
@@ -186,13 +193,24 @@ function createEngine(given: IdempotencyOptions): { engine: Engine; close: () =>
     emit: idempotencyChannel.emitter(options.onEvent),
     background: createBackground(clock),
     definitions: new Map(),
+    closing: closing.signal,
     closed: closed.signal,
   }
   const close = (): void => {
     closed.abort()
     store.close()
   }
-  return { engine, close }
+  return { engine, beginClosing: () => closing.abort(), close }
+}
+
+async function dispose(
+  { engine, beginClosing, close }: EngineOwner,
+  flights: Flights,
+  sweepers: Iterable<Sweeper>,
+): Promise<void> {
+  beginClosing()
+  await drain(engine, flights, sweepers)
+  close()
 }
 
 /** Stops what works behind, and gives what is under way its time. */

@@ -1,3 +1,5 @@
+import { runInNewContext } from 'node:vm'
+
 import { describe, expect, test } from 'vitest'
 
 import { toJsonText } from './json.ts'
@@ -23,6 +25,7 @@ describe('a result', () => {
     class Receipt {
       readonly id = 1
     }
+    class Legs extends Array<number> {}
     const cycle: unknown[] = []
     cycle.push(cycle)
     const refused: readonly [unknown, string][] = [
@@ -35,6 +38,12 @@ describe('a result', () => {
       [new Receipt(), 'value is an instance of a class'],
       [new Map(), 'value is an instance of a class'],
       [{ toJSON: () => 1 }, 'value is an object with its own toJSON'],
+      [Legs.from([1, 2]), 'value is an instance of a class'],
+      [{ legs: new Legs() }, 'value.legs is an instance of a class'],
+      [Object.assign([1], { toJSON: () => 'changed' }), 'value is an array with members beside its items'],
+      [[/b(c)/.exec('abc')], 'value[0] is an array with members beside its items'],
+      [Object.assign([], { '': 1 }), 'value is an array with members beside its items'],
+      [Object.assign([1], { [Symbol('s')]: 1 }), 'value is an array with members beside its items'],
       [cycle, 'a cycle or a nesting above 512'],
       [
         {
@@ -81,4 +90,6 @@ describe('a result', () => {
 
 test('members of a null-prototype object and of another realm are plain', () => {
   expect(toJsonText(Object.assign(Object.create(null), { a: 1 }))).toEqual({ text: '{"a":1}' })
+  expect(toJsonText(runInNewContext('({ a: [1, { b: [] }] })'))).toEqual({ text: '{"a":[1,{"b":[]}]}' })
+  expect(toJsonText(runInNewContext('class Legs extends Array {}; new Legs()'))).toHaveProperty('notPlain')
 })

@@ -10,8 +10,8 @@ export interface NotPlain {
 }
 
 /**
- * Finds what JSON would change or lose: dates, class instances, bigint, NaN, functions, holes, cycles. Members that are
- * `undefined` are left out by JSON and by every reader alike, so they pass.
+ * Finds what JSON would change or lose: dates, class instances, bigint, NaN, functions, holes, members of arrays, cycles.
+ * Members that are `undefined` are left out by JSON and by every reader alike, so they pass.
  */
 export function findNotPlain(value: unknown): NotPlain | undefined {
   const found = find(value, 0)
@@ -40,6 +40,8 @@ function find(value: unknown, depth: number): NotPlain | undefined {
 }
 
 function findInArray(value: readonly unknown[], depth: number): NotPlain | undefined {
+  const what = arrayFault(value)
+  if (what !== undefined) return { path: '', what }
   for (let index = 0; index < value.length; index += 1) {
     const found = find(value[index], depth + 1)
     if (found) return { path: `[${index}]${found.path}`, what: found.what }
@@ -65,6 +67,27 @@ function findInObject(value: object, depth: number): NotPlain | undefined {
 export function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value)
   return prototype === null || Object.getPrototypeOf(prototype) === null
+}
+
+const POSITION = /^(?:0|[1-9]\d*)$/
+
+/** Why an array is more than the list of its items, which is all that JSON and a fingerprint see of it. */
+export function arrayFault(value: readonly unknown[]): string | undefined {
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype !== Array.prototype && !isForeignArrayPrototype(prototype)) return 'an instance of a class'
+  // Positions come before all other names, so that the last name gives away whether there are others.
+  const last = Object.keys(value).at(-1)
+  const listed = last === undefined || (POSITION.test(last) && Number(last) < value.length)
+  return listed && Object.getOwnPropertySymbols(value).length === 0
+    ? undefined
+    : 'an array with members beside its items'
+}
+
+/** Array.prototype of another realm: itself an array, right above a root prototype. */
+function isForeignArrayPrototype(prototype: unknown): boolean {
+  if (!Array.isArray(prototype)) return false
+  const above: unknown = Object.getPrototypeOf(prototype)
+  return above !== null && Object.getPrototypeOf(above) === null
 }
 
 /** The JSON text of a plain value, or why it has none. A getter that throws counts as not plain. */

@@ -81,8 +81,9 @@ function lose(lease: Lease, state?: string): void {
   if (lease.lost || lease.stopped) return
   lease.lost = true
   const { engine, intent, attempt } = lease
-  tell(engine, intent, attempt, { type: 'lease-lost', ...(state === undefined ? {} : { state }) })
-  lease.onLost?.()
+  const { observe } = engine.options
+  tell(engine, intent, attempt, { type: 'lease-lost', ...(state === undefined ? {} : { state }) }, observe)
+  if (!observe) lease.onLost?.()
 }
 
 /** @returns whether the lease was moved on */

@@ -20,6 +20,9 @@ export type Found =
 
 const UNKNOWN: Found = { kind: 'unknown', retryAfterMs: undefined }
 
+/** The longest a lookup can put the next one off: as long as the longest settle time. */
+export const MAX_RETRY_AFTER_MS = 86_400_000
+
 /** Asks the receiver once. A throw, a timeout and an answer beside the four count as unknown. */
 export async function lookUp(
   engine: Engine,
@@ -37,31 +40,38 @@ export async function lookUp(
   )
   const after = failpoint('idempotency:after-lookup')
   if (after) await after
-  return await toFound(definition, answer)
+  try {
+    return await toFound(definition, answer)
+  } catch {
+    // An answer that cannot even be read says as little as none.
+    return UNKNOWN
+  }
 }
 
-async function toFound(definition: Definition, answer: LookupAnswer<unknown> | undefined): Promise<Found> {
-  if (answer === undefined) return UNKNOWN
+async function toFound(definition: Definition, answer: LookupAnswer<unknown> | null | undefined): Promise<Found> {
+  // Untyped code answers anything.
+  if (typeof answer !== 'object' || answer === null) return UNKNOWN
   switch (answer.outcome) {
     case 'ran': {
-      const encoded = await encodeResult(definition, answer.value)
-      return { kind: 'ran', body: encoded.body, encoded, value: answer.value }
+      const { value } = answer
+      const encoded = await encodeResult(definition, value)
+      return { kind: 'ran', body: encoded.body, encoded, value }
     }
     case 'failed':
       return { kind: 'failed', failure: failureOf(answer.error) }
     case 'not-run':
       return { kind: 'not-run' }
-    case 'unknown': {
-      const { retryAfterMs } = answer
-      return {
-        kind: 'unknown',
-        retryAfterMs: Number.isFinite(retryAfterMs) ? Math.max(0, Math.ceil(Number(retryAfterMs))) : undefined,
-      }
-    }
+    case 'unknown':
+      return { kind: 'unknown', retryAfterMs: delayOf(answer.retryAfterMs) }
     default:
       // An answer the types do not allow, from untyped code.
       return UNKNOWN
   }
+}
+
+function delayOf(delayMs: number | undefined): number | undefined {
+  if (delayMs === undefined || !Number.isFinite(delayMs)) return undefined
+  return Math.min(MAX_RETRY_AFTER_MS, Math.max(0, Math.ceil(delayMs)))
 }
 
 /** @returns undefined when the lookup threw, did not answer in time, or nobody wants its answer any more */
@@ -71,14 +81,17 @@ function withTimeout(
   { controller, signal }: { readonly controller: AbortController; readonly signal: AbortSignal | undefined },
   lookup: () => Promise<LookupAnswer<unknown>>,
 ): Promise<LookupAnswer<unknown> | undefined> {
+  const { clock, closed } = engine
   return new Promise(resolve => {
-    const timer = engine.clock.setTimeout(() => {
+    const timer = clock.setTimeout(() => {
       giveUp(new DOMException(`the lookup took longer than ${timeoutMs} ms`, 'TimeoutError'))
     }, timeoutMs)
     const onAbort = (): void => giveUp(signal?.reason)
+    const onClosed = (): void => giveUp(closed.reason)
     function end(answer: LookupAnswer<unknown> | undefined): void {
       timer.cancel()
       signal?.removeEventListener('abort', onAbort)
+      closed.removeEventListener('abort', onClosed)
       resolve(answer)
     }
     function giveUp(reason: unknown): void {
@@ -86,7 +99,9 @@ function withTimeout(
       controller.abort(reason)
     }
     if (signal?.aborted) return onAbort()
+    if (closed.aborted) return onClosed()
     signal?.addEventListener('abort', onAbort, { once: true })
+    closed.addEventListener('abort', onClosed, { once: true })
     start(lookup).then(end, () => end(undefined))
   })
 }

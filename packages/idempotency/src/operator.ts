@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import { formatError } from './claiming.ts'
-import { DEFAULT_MAX_RESULT_BYTES, DEFAULT_RETENTION_MS } from './definition.ts'
+import { DEFAULT_RETENTION_MS } from './definition.ts'
 import { errorAbout, tell } from './engine.ts'
 import type { Engine, Subject } from './engine.ts'
 import { failureOf, optionError } from './errors.ts'
@@ -14,11 +14,10 @@ import { donePayload, failedPayload, openPayload } from './payload.ts'
 import type { Author } from './payload.ts'
 import { parseRecord } from './record.ts'
 import type { ParsedRecord, RecordView } from './record.ts'
-import { storeError } from './reading.ts'
+import { readableView, storeError } from './reading.ts'
 import { shortDigest } from './sha256.ts'
 import { step, storeBudget } from './step.ts'
 import type { DecideReply, FinalLetter } from './store.ts'
-import { toView } from './view.ts'
 
 /** What is known about an effect that ran: its value, or its final failure. */
 export type Known =
@@ -38,6 +37,9 @@ type Decision = Extract<DecideReply, { tag: 'OK' }> & {
   /** An earlier command of this call may have run. */
   readonly resent: boolean
 }
+
+/** As much as any effect may ask to be kept. */
+const MAX_VALUE_BYTES = 1_048_576
 
 const ORDER = {
   by: z.string().trim().min(1).max(256),
@@ -116,9 +118,13 @@ function knownEnd(engine: Engine, effect: string, known: Known, author?: Author)
   if (known.value === undefined) return { to: 'D', payload: donePayload({ kind: 'undefined' }, author) }
   const json = toJsonText(known.value)
   if ('notPlain' in json) throw optionError('value', `is not JSON: ${json.notPlain.path} is ${json.notPlain.what}`)
-  const maxBytes = engine.definitions.get(effect)?.maxResultBytes ?? DEFAULT_MAX_RESULT_BYTES
-  const fits = Buffer.byteLength(json.text, 'utf8') <= maxBytes
-  return { to: 'D', payload: donePayload(fits ? { kind: 'value', text: json.text } : { kind: 'too-large' }, author) }
+  const bytes = Buffer.byteLength(json.text, 'utf8')
+  const own = engine.definitions.get(effect)?.maxResultBytes
+  // Of an effect defined elsewhere nobody here knows what it keeps, so that nothing is left out without a word.
+  if (own === undefined && bytes > MAX_VALUE_BYTES)
+    throw optionError('value', `has ${bytes} bytes of JSON, above ${MAX_VALUE_BYTES}`)
+  const fits = bytes <= (own ?? MAX_VALUE_BYTES)
+  return { to: 'D', payload: donePayload({ kind: fits ? 'value' : 'too-large', text: json.text }, author) }
 }
 
 async function decide(
@@ -172,7 +178,7 @@ function announce(
   verdict: Verdict,
 ): RecordView {
   const { how, record, nowMs } = decision
-  const view = toView(subject, record)
+  const view = readableView(subject, record)
   const parsed = parseRecord(record)
   if (!view || !parsed) throw formatError(subject)
   if (how !== 'again' || decidedBefore(decision, parsed, type)) {

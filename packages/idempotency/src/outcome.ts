@@ -12,7 +12,7 @@ import type { Issue } from './result.ts'
 /** How a call ended with a value, and the text other callers of this process read it from again. */
 export interface Settled {
   readonly execution: Execution<unknown>
-  /** Payload of a done record; undefined: there is nothing to read it from. */
+  /** Of a done record, with the value even if that is too large for the store; undefined: there is nothing to read. */
   readonly payload: string | undefined
 }
 
@@ -49,7 +49,7 @@ export async function replayDone(
   if ('notKept' in decoded) {
     const what =
       'it ran; its value was larger than maxResultBytes and was not kept. Read it from where the effect left it'
-    throw errorAbout(intent, 'ERR_IDEMPOTENCY_RESULT_NOT_KEPT', what, { fence, attempt })
+    throw errorAbout(intent, 'ERR_IDEMPOTENCY_RESULT_NOT_KEPT', what, { fence, attempt, phase: 'read', issues: [] })
   }
   if ('notEncodable' in decoded) {
     const what = 'it ran; its value could not be stored. Read it from where the effect left it'

@@ -11,7 +11,8 @@ export interface Author {
 export type Body =
   | { readonly kind: 'value'; readonly text: string }
   | { readonly kind: 'undefined' }
-  | { readonly kind: 'too-large' }
+  /** `text`: what the store will not keep. */
+  | { readonly kind: 'too-large'; readonly text: string }
   | { readonly kind: 'not-encodable' }
 
 export type OpenReason = DoubtReason | 'not-run' | 'lookup' | 'lease-lost' | 'not-durable' | 'operator' | 'released'
@@ -31,6 +32,11 @@ export function donePayload(body: Body, author?: Author): string {
   return join('"e":1', author)
 }
 
+/** Like the payload of D, with the value whole: what other callers of this process read it from. */
+export function sharedPayload(body: Body): string {
+  return donePayload(body.kind === 'too-large' ? { kind: 'value', text: body.text } : body)
+}
+
 /** The payload of F. */
 export function failedPayload(failure: Failure, author?: Author): string {
   return join(`"f":${JSON.stringify(failure)}`, author)
@@ -41,6 +47,12 @@ export function openPayload(memoText: string, reason?: OpenReason, author?: Auth
   const memo = memoText === '' ? '' : `"m":${memoText}`
   const why = reason === undefined ? '' : `"r":"${reason}"`
   return join(memo !== '' && why !== '' ? `${memo},${why}` : memo + why, author)
+}
+
+/** The payload of a doubt whose lookup asked to be left alone until `askAtMs`, server time. The reason comes last, as always. */
+export function waitingPayload(memoText: string, reason: DoubtReason, askAtMs: number): string {
+  const memo = memoText === '' ? '' : `"m":${memoText},`
+  return join(`${memo}"t":${askAtMs},"r":"${reason}"`, undefined)
 }
 
 function join(members: string, author: Author | undefined): string {
@@ -62,21 +74,33 @@ export interface ParsedPayload {
   readonly failure: JsonValue | undefined
   readonly memo: JsonValue | undefined
   readonly reason: string | undefined
+  /** Server time before which the lookup need not be asked again. */
+  readonly askAtMs: number | undefined
   readonly by: string | undefined
   readonly why: string | undefined
 }
 
-/** Reads what any of the writers above wrote. @throws SyntaxError for anything else */
+function parsedJson(text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch {
+    // The parser's own message would quote the payload.
+    throw new SyntaxError('a payload is JSON')
+  }
+}
+
+/** Reads what any of the writers above wrote. @throws SyntaxError for anything else, without repeating it */
 export function parsePayload(text: string): ParsedPayload {
-  const parsed: unknown = JSON.parse(text)
+  const parsed = parsedJson(text)
   if (typeof parsed !== 'object' || parsed === null) throw new SyntaxError('a payload is a JSON object')
-  const { v, o, e, f, m, r, w } = parsed as Record<string, JsonValue | undefined>
+  const { v, o, e, f, m, r, t, w } = parsed as Record<string, JsonValue | undefined>
   const author = typeof w === 'object' && w !== null ? (w as Record<string, JsonValue | undefined>) : {}
   return {
     body: bodyOf(v, o !== undefined, e !== undefined),
     failure: f,
     memo: m,
     reason: typeof r === 'string' ? r : undefined,
+    askAtMs: typeof t === 'number' ? t : undefined,
     by: typeof author['by'] === 'string' ? author['by'] : undefined,
     why: typeof author['why'] === 'string' ? author['why'] : undefined,
   }

@@ -1,8 +1,10 @@
 import { errorAbout } from './engine.ts'
 import type { Engine, Subject } from './engine.ts'
 import { IdempotencyError } from './errors.ts'
+import type { RecordView } from './record.ts'
 import { step, storeBudget } from './step.ts'
 import type { Answer, SendOptions } from './store.ts'
+import { toView } from './view.ts'
 
 /** A read, repeated inside the store budget. */
 export async function ask<R>(
@@ -16,7 +18,9 @@ export async function ask<R>(
   if (asked.ok) return asked.answer.reply
   signal?.throwIfAborted()
   if (subject !== undefined) throw storeError(subject, { ...asked, mayHaveRun: false })
-  const what = 'the store did not answer a read. The same call may be repeated once it is back'
+  const what = asked.refused
+    ? 'the store refuses a read. A retry will not help: see the cause'
+    : 'the store did not answer a read. The same call may be repeated once it is back'
   throw new IdempotencyError('ERR_IDEMPOTENCY_STORE', what, { retryable: !asked.refused, cause: asked.error })
 }
 
@@ -36,4 +40,15 @@ export function storeError(subject: Subject, failed: { error: unknown; refused: 
     retryable: !failed.refused,
     cause: failed.error,
   })
+}
+
+/** A record as people see it; undefined for what this version cannot read, be it the record or its payload. */
+export function readableView(subject: Subject, text: string): RecordView | undefined {
+  try {
+    return toView(subject, text)
+  } catch (error) {
+    // Not handed on: the parser's message repeats what it read.
+    if (error instanceof SyntaxError) return undefined
+    throw error
+  }
 }

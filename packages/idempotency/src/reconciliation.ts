@@ -5,9 +5,9 @@ import { DEFAULT_RETENTION_MS } from './definition.ts'
 import { tell } from './engine.ts'
 import type { AttemptFacts, Engine, Subject } from './engine.ts'
 import type { DoubtReason, Failure } from './errors.ts'
-import { lookUp } from './lookup.ts'
+import { lookUp, MAX_RETRY_AFTER_MS } from './lookup.ts'
 import type { Found } from './lookup.ts'
-import { donePayload, doubtReasonOf, failedPayload, openPayload, parsePayload } from './payload.ts'
+import { donePayload, doubtReasonOf, failedPayload, openPayload, parsePayload, waitingPayload } from './payload.ts'
 import { stricterMode } from './record.ts'
 import type { Mode, RecordState } from './record.ts'
 import { step, storeBudget } from './step.ts'
@@ -43,8 +43,18 @@ export interface ReconcileOptions {
   readonly definition: Definition | undefined
   /** Ends the lookup; the doubt is left as it is. */
   readonly signal?: AbortSignal | undefined
+  /** Leaves the lookup alone until the time its last answer named, whoever had asked. */
+  readonly patient?: boolean
   /** How soon a sweeper looks again at what stays in doubt. */
-  readonly nextMs: (taken: { mode: Mode; ageMs: number }) => number
+  readonly nextMs: (left: Left) => number
+}
+
+/** A doubt that is given back undecided. */
+export interface Left {
+  readonly mode: Mode
+  readonly ageMs: number
+  /** When a lookup can say more: after the settle time, or as the last one said. */
+  readonly wantedMs: number | undefined
 }
 
 /** What is added to a reconciler's lease on top of its lookup and its two store steps. */
@@ -61,7 +71,7 @@ export async function reconcile(engine: Engine, subject: Subject, options: Recon
   const keepMs = definition?.retentionMs ?? DEFAULT_RETENTION_MS
   const leaseMs = (definition?.lookup ? definition.lookupTimeoutMs : 0) + 2 * storeBudgetMs + SLACK_MS
   const taken = await step(engine, storeBudget(engine), send =>
-    engine.store.reconcile(subject.place, { rtoken, leaseMs, keepMs }, send),
+    engine.store.reconcile(subject.place, { rtoken, mode: definition?.mode ?? 'repeat', leaseMs, keepMs }, send),
   )
   if (!taken.ok) return { kind: 'store', error: taken.error }
   const { reply } = taken.answer
@@ -71,6 +81,7 @@ export async function reconcile(engine: Engine, subject: Subject, options: Recon
         reply,
         rtoken,
         keepMs,
+        receivedAtMs: taken.answer.receivedAtMs,
         settledAtMs: settledFrom(taken.answer, reply.settleInMs, definition),
       })
     case 'LAPSED': {
@@ -104,6 +115,8 @@ interface Hold {
   readonly reply: Taken
   readonly rtoken: string
   readonly keepMs: number
+  /** Monotonic; when the reply came. */
+  readonly receivedAtMs: number
   /** Monotonic; from then on a "not there" counts. */
   readonly settledAtMs: number
 }
@@ -111,9 +124,14 @@ interface Hold {
 async function decide(engine: Engine, subject: Subject, options: ReconcileOptions, hold: Hold): Promise<Reconciled> {
   const { reply, settledAtMs } = hold
   const { definition } = options
-  const { memo } = parsePayload(reply.payload)
+  const { memo, askAtMs = 0 } = parsePayload(reply.payload)
   const mode = definition ? stricterMode(reply.mode, definition.mode) : reply.mode
   if (definition?.lookup === undefined || mode !== 'reconcile') return await leave(engine, subject, options, hold, {})
+  const heldMs = askAtMs - reply.nowMs
+  // A longer one was never asked for: the server's clock went back.
+  if (options.patient === true && heldMs > 0 && heldMs <= MAX_RETRY_AFTER_MS) {
+    return await leave(engine, subject, options, hold, { heldMs })
+  }
   const startedAtMs = engine.clock.monotonic()
   const doubt = { fence: reply.fence, attempt: reply.attempt, memo }
   const found = await lookUp(engine, subject, { ...definition, lookup: definition.lookup }, doubt, options.signal)
@@ -152,8 +170,11 @@ async function close(
       if (found.kind === 'failed') return { kind: 'failed', attempt, failure: found.failure }
       return { kind: 'not-run', attempt }
     }
-    case 'EARLY':
-      return await leave(engine, subject, options, hold, { early: true })
+    case 'EARLY': {
+      // The executor ended unclearly during the lookup: the settle time began anew.
+      const settledAtMs = resolved.answer.receivedAtMs + reply.settleInMs
+      return await leave(engine, subject, options, { ...hold, settledAtMs }, { early: true })
+    }
     case 'STALE':
       return { kind: 'other', state: reply.state, leftMs: 0 }
     case 'FORMAT':
@@ -168,13 +189,22 @@ async function leave(
   subject: Subject,
   options: ReconcileOptions,
   hold: Hold,
-  why: { readonly early?: boolean; readonly retryAfterMs?: number | undefined },
+  why: {
+    readonly early?: boolean
+    /** As the lookup answered. */
+    readonly retryAfterMs?: number | undefined
+    /** Left of what an earlier lookup answered. */
+    readonly heldMs?: number
+  },
 ): Promise<Reconciled> {
   const { reply, settledAtMs } = hold
   const mode = options.definition ? stricterMode(reply.mode, options.definition.mode) : reply.mode
   const settleInMs = why.early === true ? Math.max(1, Math.ceil(settledAtMs - engine.clock.monotonic())) : undefined
-  const nextMs = settleInMs ?? why.retryAfterMs ?? options.nextMs({ mode, ageMs: reply.ageMs })
-  const resolved = await resolve(engine, subject, hold, 'U', '', Math.round(nextMs))
+  const reason = doubtReasonOf(parsePayload(reply.payload).reason)
+  const retryAfterMs = why.retryAfterMs ?? why.heldMs
+  const nextMs = options.nextMs({ mode, ageMs: reply.ageMs, wantedMs: settleInMs ?? retryAfterMs })
+  const payload = why.retryAfterMs ? askLater(engine, hold, reason, why.retryAfterMs) : ''
+  const resolved = await resolve(engine, subject, hold, 'U', payload, Math.round(nextMs))
   if (!resolved.ok) return { kind: 'store', error: resolved.error }
   const answer = resolved.answer.reply
   switch (answer.tag) {
@@ -186,8 +216,8 @@ async function leave(
         mode,
         was: reply.was,
         ageMs: reply.ageMs,
-        reason: doubtReasonOf(parsePayload(reply.payload).reason),
-        retryAfterMs: why.retryAfterMs,
+        reason,
+        retryAfterMs,
         settleInMs,
       }
     case 'STALE':
@@ -196,6 +226,13 @@ async function leave(
       break
   }
   return { kind: 'format' }
+}
+
+/** Notes with the doubt, for every process, when its lookup wants to be asked again. */
+function askLater(engine: Engine, { reply, receivedAtMs }: Hold, reason: DoubtReason, retryAfterMs: number): string {
+  const passedMs = engine.clock.monotonic() - receivedAtMs
+  const { memo } = parsePayload(reply.payload)
+  return waitingPayload(memoTextOf(memo), reason, Math.round(reply.nowMs + passedMs) + retryAfterMs)
 }
 
 async function resolve(

@@ -114,7 +114,7 @@ function understand(engine: Engine, intent: Intent, attempt: Attempt, end: End, 
   const durability = durabilityOf(intent, end)
   switch (reply.tag) {
     case 'OK':
-      if (reply.how === 'overturned') tell(engine, intent, attempt, { type: 'overturned', verdict: verdictOf(end.to) })
+      if (reply.how === 'overturned') tell(engine, intent, attempt, { type: 'overturned', verdict: VERDICTS[end.to] })
       if (reply.how === 'recreated') tell(engine, intent, attempt, { type: 'claim-lost' })
       if (durability !== undefined && replicas !== undefined && replicas < durability.replicas) {
         tell(engine, intent, attempt, { type: 'not-durable', step: 'finish', replicas })
@@ -168,6 +168,4 @@ function pause({ clock, closed }: Engine, delayMs: number): Promise<void> {
   })
 }
 
-function verdictOf(to: EndLetter): Verdict {
-  return to === 'D' ? 'ran' : to === 'F' ? 'failed' : 'not-run'
-}
+const VERDICTS: Readonly<Record<EndLetter, Verdict | 'unknown'>> = { D: 'ran', F: 'failed', N: 'not-run', U: 'unknown' }

@@ -44,7 +44,7 @@ export function encodeResult(rules: ResultRules, value: unknown): Encoded | Prom
   const { text } = json
   // A UTF-16 unit takes three bytes at most, so that short texts need not be measured.
   const fits = text.length * 3 <= rules.maxResultBytes || Buffer.byteLength(text, 'utf8') <= rules.maxResultBytes
-  return encoded(rules.result, () => JSON.parse(text), fits ? { kind: 'value', text } : { kind: 'too-large' })
+  return encoded(rules.result, () => JSON.parse(text), fits ? { kind: 'value', text } : { kind: 'too-large', text })
 }
 
 function encoded(schema: StandardSchemaV1 | undefined, read: () => unknown, body: Body): Encoded | Promise<Encoded> {

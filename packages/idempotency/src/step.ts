@@ -24,16 +24,21 @@ export interface StepBudget {
   /** Monotonic; no command is sent later. */
   readonly endsAtMs: number
   readonly signal?: AbortSignal | undefined
-  /** Every command waits for replicas, for up to its `timeoutMs` beyond `storeTimeoutMs`. */
+  /** Every command waits for replicas, for up to twice its `timeoutMs` beyond `storeTimeoutMs`: others may wait when it comes. */
   readonly durability?: SendOptions['durability']
 }
 
 const FIRST_DELAY_MS = 10
 const MAX_DELAY_MS = 250
 
+/** What replicas may take: the WAIT that is under way, and the own one. */
+function waitingMs(durability: SendOptions['durability']): number {
+  return 2 * (durability?.timeoutMs ?? 0)
+}
+
 /** A budget of `storeBudgetMs` from now, and the time replicas may take. */
 export function storeBudget(engine: Engine, signal?: AbortSignal, durability?: SendOptions['durability']): StepBudget {
-  const endsAtMs = engine.clock.monotonic() + engine.options.storeBudgetMs + (durability?.timeoutMs ?? 0)
+  const endsAtMs = engine.clock.monotonic() + engine.options.storeBudgetMs + waitingMs(durability)
   return { endsAtMs, signal, durability }
 }
 
@@ -47,7 +52,7 @@ export async function step<R>(
   send: (options: SendOptions) => Promise<Answer<R>>,
 ): Promise<Step<R>> {
   const { clock, random, options } = engine
-  const timeoutMs = options.storeTimeoutMs + (durability?.timeoutMs ?? 0)
+  const timeoutMs = options.storeTimeoutMs + waitingMs(durability)
   let firstSentAtMs: number | undefined
   let telling: unknown
   let delayMs = FIRST_DELAY_MS

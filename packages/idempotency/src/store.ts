@@ -28,6 +28,8 @@ export type ClaimReply =
       readonly lossAgeMs: number
       /** The stricter of the stored and the given mode; undefined: nothing was stored, the given one holds. */
       readonly mode: Mode | undefined
+      /** `retry`: since the "not run" it follows. */
+      readonly closedAgeMs: number
     })
   | (Head<'D' | 'F'> & {
       readonly fence: number
@@ -174,7 +176,7 @@ export interface Store {
   ): Promise<Answer<AbandonReply>>
   reconcile(
     place: Place,
-    input: { rtoken: string; leaseMs: number; keepMs: number },
+    input: { rtoken: string; mode: Mode; leaseMs: number; keepMs: number },
     options: SendOptions,
   ): Promise<Answer<ReconcileReply>>
   resolve(
@@ -198,12 +200,8 @@ export interface Store {
   read(place: Place, options: SendOptions): Promise<string | undefined>
   /** Open records of one bucket whose time has come. */
   due(tag: string, limit: number, options: SendOptions): Promise<readonly Place[]>
-  /** One page of the open records of one bucket; `next` is undefined on the last. */
-  open(
-    tag: string,
-    offset: number,
-    options: SendOptions,
-  ): Promise<{ places: readonly Place[]; next: number | undefined }>
+  /** The open records of one bucket, as they are at one moment; longest due first. */
+  open(tag: string, options: SendOptions): Promise<readonly Place[]>
   /** Every record there is, by SCAN over all masters; may repeat one. */
   scan(effect: string | undefined, options: SendOptions): AsyncIterable<Place>
   /** All buckets. */

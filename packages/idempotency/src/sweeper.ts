@@ -2,7 +2,7 @@ import { z } from 'zod'
 
 import { NO_ATTEMPT, tell } from './engine.ts'
 import type { Engine, Subject } from './engine.ts'
-import { closedError } from './errors.ts'
+import { closedError, IdempotencyError } from './errors.ts'
 import type { CallOptions } from './operator.ts'
 import { bounded, check } from './options.ts'
 import { createSweep } from './sweeping.ts'
@@ -18,7 +18,11 @@ export interface SweeperOptions {
 }
 
 export interface Sweeper extends AsyncDisposable {
-  /** One sweep over all buckets, now. @throws `ERR_IDEMPOTENCY_STORE`, CLOSED after disposal; the abort reason */
+  /**
+   * One sweep over all buckets, now. Disposal ends it.
+   *
+   * @throws `ERR_IDEMPOTENCY_STORE`, CLOSED after disposal; the abort reason; at its end, what else failed at some records
+   */
   sweepOnce(options?: CallOptions): Promise<Swept>
 }
 
@@ -36,8 +40,10 @@ export function startSweeper(engine: Engine, options: SweeperOptions = {}): Swee
   const { clock, random } = engine
   const sweep = createSweep(engine, { intervalMs, concurrency, stuckAfterMs })
   const stopped = new AbortController()
+  const asked = new Set<Promise<Swept>>()
   let timer: { cancel(): void } | undefined
   let turning: Promise<void> = Promise.resolve()
+  let warned = false
 
   function schedule(): void {
     if (stopped.signal.aborted) return
@@ -53,22 +59,40 @@ export function startSweeper(engine: Engine, options: SweeperOptions = {}): Swee
       await sweep(stopped.signal)
     } catch (error) {
       // The next turn tries again.
-      const refused = (error as { retryable?: unknown } | null)?.retryable === false
-      if (!stopped.signal.aborted) tell(engine, NOBODY, NO_ATTEMPT, { type: 'store-down', step: 'sweep', refused })
+      for (const one of error instanceof AggregateError ? error.errors : [error]) report(one)
     }
     schedule()
+  }
+
+  function report(error: unknown): void {
+    if (error === stopped.signal.reason) return
+    if (error instanceof IdempotencyError && error.code === 'ERR_IDEMPOTENCY_STORE') {
+      const refused = !error.retryable
+      if (!stopped.signal.aborted) tell(engine, NOBODY, NO_ATTEMPT, { type: 'store-down', step: 'sweep', refused })
+      return
+    }
+    // No call waits for a turn, and no event is about a fault in the code: the process is told, once.
+    if (warned) return
+    warned = true
+    process.emitWarning(error instanceof Error ? (error.stack ?? error.message) : String(error), 'SafetyWarning')
   }
 
   schedule()
   return {
     async sweepOnce({ signal } = {}) {
-      if (stopped.signal.aborted) throw stopped.signal.reason
-      return await sweep(signal)
+      stopped.signal.throwIfAborted()
+      const sweeping = sweep(signal ? AbortSignal.any([signal, stopped.signal]) : stopped.signal)
+      asked.add(sweeping)
+      try {
+        return await sweeping
+      } finally {
+        asked.delete(sweeping)
+      }
     },
     async [Symbol.asyncDispose]() {
       stopped.abort(closedError('this sweeper was stopped. Start a new one'))
       timer?.cancel()
-      await turning
+      await Promise.allSettled([turning, ...asked])
     },
   }
 }

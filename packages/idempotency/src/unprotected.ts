@@ -6,6 +6,7 @@ import type { Engine } from './engine.ts'
 import type { Intent } from './intent.ts'
 import { resultError } from './outcome.ts'
 import type { Settled } from './outcome.ts'
+import { sharedPayload } from './payload.ts'
 import { encodeResult } from './result.ts'
 import { runEffect } from './running.ts'
 import type { Ran } from './running.ts'
@@ -27,10 +28,10 @@ export async function runUnprotected(engine: Engine, intent: Intent): Promise<Se
   const ended = { durationMs: ran.durationMs, recorded: false, superseded: false, accepted: false }
   tell(engine, intent, NO_ATTEMPT, { type: 'finished', outcome, ...ended }, observe)
   const value = await valueOf(engine, intent, ran)
-  if (observe) return settled(intent, value)
+  if (observe) return settled(intent, value, undefined)
   const encoded = await encodeResult(intent.definition, value)
   if (!encoded.ok) throw resultError(intent, 'write', encoded.issues, value, { fence: 0, attempt: 0 })
-  return settled(intent, encoded.read())
+  return settled(intent, encoded.read(), sharedPayload(encoded.body))
 }
 
 async function valueOf(engine: Engine, intent: Intent, ran: Ran): Promise<unknown> {
@@ -48,7 +49,7 @@ async function valueOf(engine: Engine, intent: Intent, ran: Ran): Promise<unknow
   throw doubtError(engine, intent, { ...NO_ATTEMPT, mode: intent.definition.mode, reason: 'timeout' })
 }
 
-function settled(intent: Intent, value: unknown): Settled {
+function settled(intent: Intent, value: unknown, payload: string | undefined): Settled {
   const status = {
     status: 'executed',
     recorded: false,
@@ -56,5 +57,5 @@ function settled(intent: Intent, value: unknown): Settled {
     superseded: false,
     unprotected: true,
   } as const
-  return { execution: { ...grantOf(intent, NO_ATTEMPT), value, ...status }, payload: undefined }
+  return { execution: { ...grantOf(intent, NO_ATTEMPT), value, ...status }, payload }
 }

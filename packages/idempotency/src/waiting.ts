@@ -20,17 +20,41 @@ export function waitLeftMs({ waitMs, spentMs }: Waiting): number {
   return Math.max(0, waitMs - spentMs)
 }
 
+/** Sleeps, at the longest until disposal begins. @throws the caller's abort reason */
 export async function sleep(waiting: Waiting, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
-  const { clock } = waiting.engine
-  const startedMs = clock.monotonic()
+  const { engine } = waiting
+  const startedMs = engine.clock.monotonic()
   try {
-    await clock.sleep(delayMs, signal ? { signal } : {})
+    await pause(engine, delayMs, signal)
   } finally {
-    waiting.spentMs += Math.max(delayMs, clock.monotonic() - startedMs)
+    waiting.spentMs += Math.max(delayMs, engine.clock.monotonic() - startedMs)
   }
 }
 
-/** Sleeps 20 ms, doubling to 250 ms, +-50 %. @returns false when there is no patience left */
+function pause({ clock, closing }: Engine, delayMs: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal?.aborted) return reject(signal.reason as Error)
+    if (closing.aborted) return resolve()
+    const timer = clock.setTimeout(onEnd, delayMs)
+    function leave(): void {
+      timer.cancel()
+      closing.removeEventListener('abort', onEnd)
+      signal?.removeEventListener('abort', onAbort)
+    }
+    function onEnd(): void {
+      leave()
+      resolve()
+    }
+    function onAbort(): void {
+      leave()
+      reject(signal?.reason as Error)
+    }
+    closing.addEventListener('abort', onEnd, { once: true })
+    signal?.addEventListener('abort', onAbort, { once: true })
+  })
+}
+
+/** Sleeps 20 ms, doubling to 250 ms, +-50 %, or until disposal begins. @returns false when there is no patience left */
 export async function poll(waiting: Waiting, signal: AbortSignal | undefined): Promise<boolean> {
   const leftMs = waitLeftMs(waiting)
   if (leftMs <= 0) return false

@@ -1,6 +1,6 @@
 import { whenReady } from '@safety/redis-core'
 import type { RedisClient } from '@safety/redis-core'
-import { startRedis } from '@safety/redis-core/testing'
+import { createManualClock, startRedis } from '@safety/redis-core/testing'
 import type { RedisServer } from '@safety/redis-core/testing'
 import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
@@ -97,6 +97,8 @@ describe('a call', () => {
       code: 'ERR_IDEMPOTENCY_RESULT_NOT_KEPT',
       outcome: 'ran',
       retryable: false,
+      phase: 'read',
+      issues: [],
     })
     expect(runs).toBe(1)
   })
@@ -274,6 +276,74 @@ describe('a call', () => {
     expect(second?.value).toEqual({ n: 1 })
     expect(second?.value).not.toBe(third?.value)
     expect(runs).toBe(1)
+  })
+
+  test.for([
+    ['without a schema', undefined],
+    [
+      'with a schema that changes it',
+      z.object({ text: z.string() }).transform(({ text }) => ({ text, at: new Date(0) })),
+    ],
+  ] as const)('twins get a value too large to be kept as a replay of their own, %s', async ([, result]) => {
+    await using here = instance(client())
+    const running = gate<never>()
+    let runs = 0
+    const effect = here.idem.define<string, { text: string }>({
+      name: 'large-twins',
+      key: input => input,
+      maxResultBytes: 10,
+      result,
+      recovery: { mode: 'manual' },
+      run: () => {
+        runs += 1
+        return running.promise
+      },
+    })
+    const calls = [effect('a'), effect('a'), effect('a')] as const
+    await eventually(() => runs === 1)
+    running.open({ text: 'x'.repeat(20) } as never)
+    const [first, second, third] = await Promise.all(calls)
+    expect([first, second, third]).toMatchObject([
+      { status: 'executed', recorded: true },
+      { status: 'replayed', recorded: true, source: 'executor' },
+      { status: 'replayed', recorded: true, source: 'executor' },
+    ])
+    expect(second).toMatchObject({ value: first.value, fence: first.fence, attempt: 1, effectId: first.effectId })
+    expect(new Set([first.value, second.value, third.value]).size).toBe(3)
+    expect(await rejection(effect('a'))).toMatchObject({ code: 'ERR_IDEMPOTENCY_RESULT_NOT_KEPT' })
+  })
+
+  test('a twin waits no longer than its waitMs in all, however many leave that it had joined', async () => {
+    const clock = createManualClock()
+    await using there = instance(client())
+    await using here = instance(client(), { namespace: there.namespace, clock })
+    const running = gate<string>()
+    const options = {
+      name: 'patience',
+      key: (input: string) => input,
+      recovery: { mode: 'manual' },
+      waitMs: 1000,
+    } as const
+    const blocker = there.idem.define({ ...options, run: () => running.promise })('a')
+    await eventually(() => there.of('started').length === 1)
+    const effect = here.idem.define({ ...options, run: () => 'own' })
+    const controller = new AbortController()
+    const leaving = rejection(effect('a', { signal: controller.signal }))
+    const next = rejection(effect('a'))
+    const twin = rejection(effect('a'))
+    await clock.advance(600)
+    controller.abort(new Error('left'))
+    expect(await leaving).toMatchObject({ message: 'left' })
+    await clock.advance(600)
+    expect(await Promise.race([twin, sleep(5000)])).toMatchObject({ code: 'ERR_IDEMPOTENCY_BUSY' })
+    // The one that took the lead polls, and its next poll is beyond its patience too.
+    await eventually(async () => {
+      await clock.advance(50)
+      return Promise.race([next, sleep(5)])
+    })
+    expect(await next).toMatchObject({ code: 'ERR_IDEMPOTENCY_BUSY' })
+    running.open('theirs')
+    await blocker
   })
 
   test('twins of a call whose caller left before dispatch start their own', async () => {

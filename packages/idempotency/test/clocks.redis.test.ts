@@ -137,6 +137,39 @@ describe('clocks [claim 25]', () => {
     }
   })
 
+  test('a process that only sweeps sees the server clock set forward as well', async () => {
+    const moved = withServerClock(redis)
+    await using executing = instance(moved.client)
+    await using sweeping = instance(moved.client, { namespace: executing.namespace })
+    const at = receiver()
+    const running = gate()
+    const options = {
+      ...KEYED,
+      recovery: { mode: 'reconcile', settleMs: 5000, lookup: async () => ({ outcome: 'not-run' }) as const },
+      onBusy: 'reject',
+      leaseMs: 30_000,
+    } as const
+    const call = executing.idem.define({
+      ...options,
+      run: async (_input: string, ctx) => {
+        await running.promise
+        return at.take(ctx, 'once')
+      },
+    })('a')
+    await eventually(() => executing.of('started').length === 1)
+    const other = sweeping.idem.define({ ...options, run: (_input: string, ctx) => at.take(ctx, 'twice') })
+    await using sweeper = sweeping.idem.startSweeper({ intervalMs: 3_600_000 })
+    await sweeper.sweepOnce()
+    moved.offsetS = HOUR_S
+    await sweeper.sweepOnce()
+    expect(await executing.idem.inspect('pay', 'a')).toMatchObject({ state: 'in-doubt', reason: 'lapsed' })
+    expect(await rejection(other('a'))).toMatchObject({ code: 'ERR_IDEMPOTENCY_IN_DOUBT' })
+    expect(at.count()).toBe(0)
+    running.open()
+    expect(await call).toMatchObject({ status: 'executed', value: 'once', recorded: true })
+    expect(at.count()).toBe(1)
+  })
+
   test('a server clock set back makes a longer lease; fences rise all the same', async () => {
     const moved = withServerClock(redis)
     await using here = instance(moved.client)

@@ -1,9 +1,11 @@
 import { randomBytes } from 'node:crypto'
 
 import type { RedisClient } from '@safety/redis-core'
+import type { Redis } from 'ioredis'
 
 import { createIdempotency } from '../src/index.ts'
 import type { Idempotency, IdempotencyEvent, IdempotencyOptions, LookupAnswer, RecordView } from '../src/index.ts'
+import { createKeyLayout } from '../src/redis/keys.ts'
 
 /** A namespace no other test uses. */
 export function freshNamespace(): string {
@@ -92,6 +94,19 @@ export async function recordKeys(
 ): Promise<string[]> {
   const keys = await redis.keys(`${namespace}:*`)
   return keys.filter(key => !key.endsWith('}:open'))
+}
+
+/** Ends the lease of a running record now, as a frozen process would let it. */
+export async function lapse(redis: Redis, namespace: string, effect: string, key: string): Promise<void> {
+  const layout = createKeyLayout(namespace)
+  const { record, bucket, member } = layout.keysOf(layout.place(effect, key))
+  const fields = ((await redis.get(record)) as string).split('|')
+  const nowMs = Date.now() - 1
+  const settleMs = Number(fields[6]) - Number(fields[4])
+  fields[4] = String(nowMs)
+  fields[6] = String(nowMs + settleMs)
+  await redis.set(record, fields.join('|'), 'KEEPTTL')
+  await redis.zadd(bucket, nowMs, member)
 }
 
 /** What a rejected promise was rejected with. */

@@ -131,15 +131,18 @@ describe('the Express and Connect middleware [claim 28]', () => {
         ] as never),
     }
     const seen: unknown[] = []
+    const refused: unknown[] = []
     await using running = await listen(
       connect(guard, async (request, response) => {
         forms[(request.url ?? '').slice(1)]?.(response)
         seen.push(response.headersSent, response.writableEnded)
+        response.on('error', (error: Error & { code?: string }) => refused.push(error.code))
         await new Promise(resolve => response.write('61', 'hex', resolve))
         response.write(new Uint8Array([98]))
         response.end('c', () => seen.push('finished'))
         seen.push(response.writableEnded)
-        response.end('ignored')
+        response.end()
+        response.end('too late')
       }),
     )
     for (const path of Object.keys(forms)) {
@@ -154,6 +157,7 @@ describe('the Express and Connect middleware [claim 28]', () => {
       }
     }
     expect(seen).toEqual(Object.keys(forms).flatMap(() => [true, false, true, 'finished']))
+    expect(refused).toEqual(Object.keys(forms).map(() => 'ERR_STREAM_WRITE_AFTER_END'))
   })
 
   test('above maxResultBytes writing waits for the record, then for the client, and goes on', async () => {

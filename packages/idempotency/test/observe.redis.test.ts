@@ -117,6 +117,80 @@ describe('observe mode', () => {
   })
 })
 
+describe('in observe mode nothing stops an effect', () => {
+  test('a memo that throws, is no JSON or is above 1 KiB: the call runs unprotected under its own id', async () => {
+    await using here = instance(redis, { observe: true })
+    const memos = [
+      (): never => {
+        throw new Error('no memo')
+      },
+      () => new Date(0) as never,
+      () => 'x'.repeat(1025),
+    ]
+    for (const memo of memos) {
+      here.events.length = 0
+      const effect = here.idem.define({ ...KEYED, memo, run: (_input, { effectId }) => effectId })
+      const effectId = effect.effectIdOf('a')
+      expect(await effect({ id: 'a' })).toMatchObject({
+        status: 'executed',
+        value: effectId,
+        key: 'a',
+        effectId,
+        recorded: false,
+        unprotected: true,
+      })
+      await eventually(() => here.of('finished').length === 1)
+      expect(observed(here)).toEqual(['started', 'finished'])
+    }
+    expect(await here.idem.executeOnce('b', () => 'ran', { memo: new Date(0) as never })).toMatchObject({
+      value: 'ran',
+    })
+    expect(await here.idem.inspect('pay', 'a')).toBeUndefined()
+  })
+
+  test('a lease that is lost while the store is away is told, and the effect goes on', async () => {
+    await using own = await startRedis()
+    const client = connectRedis(own.url)
+    await whenReady(client)
+    await using here = instance(client, { observe: true, storeTimeoutMs: 50, storeBudgetMs: 100 })
+    const running = gate<string>()
+    const effect = here.idem.define({
+      ...KEYED,
+      leaseMs: 300,
+      run: async (_input, { signal }) => {
+        own.pause()
+        const value = await running.promise
+        return signal.aborted ? 'aborted' : value
+      },
+    })
+    const call = effect({ id: 'a' })
+    await eventually(() => here.of('lease-lost').length > 0)
+    own.resume()
+    running.open('ran')
+    expect(await call).toMatchObject({ status: 'executed', value: 'ran' })
+    expect(here.of('lease-lost')).toMatchObject([{ observed: true }])
+    client.disconnect()
+  })
+
+  test('an effect that outlives its timeout is told as doubt, is not aborted, and its caller gets its value', async () => {
+    await using here = instance(redis, { observe: true })
+    const running = gate<string>()
+    const effect = here.idem.define({
+      ...KEYED,
+      effectTimeoutMs: 30,
+      run: async (_input, { signal }) => {
+        const value = await running.promise
+        return signal.aborted ? 'aborted' : value
+      },
+    })
+    const call = effect({ id: 'a' })
+    await eventually(() => here.of('doubt').length === 1)
+    running.open('ran')
+    expect(await call).toMatchObject({ status: 'executed', value: 'ran' })
+    expect(here.of('doubt')).toMatchObject([{ reason: 'timeout', observed: true }])
+  })
+})
+
 describe('events', () => {
   test('say effect, id, fence, attempt, token and time; a throwing listener and a channel subscriber change nothing', async () => {
     const { idempotencyChannel } = await import('../src/index.ts')

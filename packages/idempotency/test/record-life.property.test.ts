@@ -50,7 +50,7 @@ const STEP = fc.oneof(
   { weight: 2, arbitrary: fc.record({ op: fc.constant('renew'), token: TOKEN, twice: fc.boolean() }) },
   { weight: 4, arbitrary: fc.record({ op: fc.constant('finish'), token: TOKEN, to: END, twice: fc.boolean() }) },
   { weight: 1, arbitrary: fc.record({ op: fc.constant('abandon'), token: TOKEN, twice: fc.boolean() }) },
-  { weight: 3, arbitrary: fc.record({ op: fc.constant('reconcile'), token: RTOKEN, twice: fc.boolean() }) },
+  { weight: 3, arbitrary: fc.record({ op: fc.constant('reconcile'), token: RTOKEN, mode: MODE, twice: fc.boolean() }) },
   { weight: 3, arbitrary: fc.record({ op: fc.constant('resolve'), token: RTOKEN, to: END, twice: fc.boolean() }) },
   {
     weight: 1,
@@ -164,8 +164,8 @@ function createWorld() {
         )
         return
       case 'reconcile': {
-        const expected = model.reconcile(world, step.token)
-        const args = { member, rtoken: step.token, leaseMs: RLEASE, keepMs: KEEP }
+        const expected = model.reconcile(world, step.token, step.mode)
+        const args = { member, rtoken: step.token, mode: step.mode, leaseMs: RLEASE, keepMs: KEEP }
         expect((await send(reconcileScript, keys, args, now)).tag).toBe(expected.split(' ')[0])
         return
       }

@@ -81,16 +81,21 @@ export function finish(m: Model, token: string, fence: number, to: 'D' | 'F' | '
     return `SUPERSEDED ${r.s}`
   }
   if (r.s === 'D' || r.s === 'F') return r.s === to && r.by === 'x' ? 'OK again' : `SUPERSEDED ${r.s}`
-  if (r.s === to || (r.s === 'R' && to === 'U')) return 'OK again'
+  if (r.s === to || (r.s === 'R' && to === 'U')) {
+    // The effect has only ended now: the settle time of a doubt that others noticed before starts anew.
+    if (to === 'U') r.settle = Math.max(r.settle, now + SETTLE)
+    return 'OK again'
+  }
   let how = r.s === 'C' && now < r.lease ? 'first' : 'late'
   if (r.s === 'N') {
-    if (to !== 'D' && to !== 'F') return 'SUPERSEDED N'
+    if (to === 'U' && r.by !== 'r') return 'SUPERSEDED N'
     how = 'overturned'
   }
   if (to === 'U') {
     r.settle = now + SETTLE
     r.lease = Math.min(r.lease, now)
   }
+  if (to === 'N') r.lease = now
   r.s = to
   r.by = 'x'
   r.rtoken = '-'
@@ -112,17 +117,22 @@ export function abandon(m: Model, token: string): string {
       fp: '-',
     } as const
     m.r = { s: 'N', token, fence: 0, ...base }
-  } else if (r.s === 'C' && r.token === token) r.s = 'N'
+  } else if (r.s === 'C' && r.token === token) {
+    r.s = 'N'
+    r.lease = now
+  }
   return 'OK'
 }
 
-export function reconcile(m: Model, rtoken: string): string {
+export function reconcile(m: Model, rtoken: string, mode: ModelRecord['mode']): string {
   const { r, now } = m
   if (!r || !open(r)) return `NO ${r?.s ?? '-'}`
   if (r.s === 'C' && now < r.lease) return 'NO C'
   if (r.s === 'R' && r.rtoken !== rtoken && now < r.rlease) return 'NO R'
+  if (r.s === 'C') r.mode = stricter(r.mode, mode)
   if (r.s === 'C' && r.mode === 'r') {
     r.s = 'N'
+    r.lease = now
     return 'LAPSED'
   }
   r.s = 'R'
@@ -138,6 +148,7 @@ export function resolve(m: Model, rtoken: string, fence: number, to: 'D' | 'F' |
   if (r.s !== 'R') return 'STALE'
   if (to === 'N' && now < r.settle) return 'EARLY'
   r.s = to
+  if (to === 'N') r.lease = now
   if (to !== 'U') r.by = 'r'
   return 'OK first'
 }
@@ -157,7 +168,7 @@ export function decide(
     return 'OK created'
   }
   const final = r.s === 'D' || r.s === 'F'
-  if (r.rtoken === id || (kind === 'confirm' && final) || (kind === 'release' && r.s === 'N')) return 'OK again'
+  if (r.rtoken === id || (kind === 'confirm' && final)) return 'OK again'
   if (kind === 'resolve') {
     if (!open(r)) return `REFUSED ${r.s}`
     if (!force && r.s === 'C' && now < r.lease) return 'REFUSED C'
@@ -166,6 +177,7 @@ export function decide(
   if (kind === 'release' && r.s !== 'F' && !(r.s === 'D' && force)) return `REFUSED ${r.s}`
   const how = r.s === 'N' ? 'overturned' : 'first'
   if (kind === 'release') r.token = id
+  if (to === 'N') r.lease = now
   r.s = to
   r.by = kind === 'confirm' ? 'c' : 'o'
   r.rtoken = id

@@ -204,6 +204,69 @@ describe('reconcile [claim 16]', () => {
     expect(most).toBe(1)
   })
 
+  test('a caller that leaves while the receiver is asked leaves a doubt that is told, and its twin asks anew', async () => {
+    await using here = instance(redis)
+    let lookups = 0
+    const { effect, at } = unclearOnce(
+      here,
+      () => {
+        lookups += 1
+        return lookups === 1 ? new Promise(() => undefined) : Promise.resolve({ outcome: 'ran', value: 'found' })
+      },
+      { tookPlace: true, settleMs: 0, lookupTimeoutMs: 3_600_000 },
+    )
+    const controller = new AbortController()
+    const leader = rejection(effect('a', { signal: controller.signal }))
+    const twin = effect('a')
+    await eventually(() => lookups === 1)
+    const reason = new Error('left')
+    controller.abort(reason)
+    expect(await leader).toBe(reason)
+    expect(await twin).toMatchObject({ status: 'replayed', source: 'lookup', value: 'found' })
+    expect(at.count()).toBe(1)
+    await eventually(() => here.of('reconciled').length === 1)
+    expect(here.of('doubt')).toMatchObject([{ reason: 'unclear', attempt: 1 }])
+  })
+
+  test.for(['while the effect runs', 'while the call waits for the settle time'] as const)(
+    'a caller that leaves %s leaves no doubt untold',
+    async when => {
+      await using here = instance(redis)
+      const running = gate()
+      let lookups = 0
+      const effect = here.idem.define({
+        ...KEYED,
+        waitMs: 3_600_000,
+        recovery: {
+          mode: 'reconcile',
+          settleMs: 1_800_000,
+          lookup: async () => {
+            lookups += 1
+            return { outcome: 'not-run' }
+          },
+        },
+        run: async (): Promise<string> => {
+          await running.promise
+          throw new Error('socket hang up')
+        },
+      })
+      const controller = new AbortController()
+      const call = rejection(effect('a', { signal: controller.signal }))
+      await eventually(() => here.of('started').length === 1)
+      if (when === 'while the effect runs') controller.abort(new Error('left'))
+      running.open()
+      await eventually(async () => (await here.idem.inspect('pay', 'a'))?.state === 'in-doubt')
+      if (when !== 'while the effect runs') {
+        await eventually(async () => lookups === 1 && (await here.idem.inspect('pay', 'a'))?.state === 'in-doubt')
+        expect(here.of('doubt')).toEqual([])
+        controller.abort(new Error('left'))
+      }
+      expect(await call).toMatchObject({ message: 'left' })
+      await eventually(() => here.of('doubt').length > 0)
+      expect(here.of('doubt')).toMatchObject([{ reason: 'unclear', attempt: 1, token: here.of('started')[0]?.token }])
+    },
+  )
+
   test('under a stricter stored mode, or without a lookup, a person decides', async () => {
     await using here = instance(redis)
     await using there = instance(redis, { namespace: here.namespace })
@@ -440,6 +503,13 @@ describe('sweeper, confirm, resolve, release', () => {
     await rejection(effect('a'))
     const order = { by: 'ann', why: 'limit raised' } as const
     expect(await here.idem.release('pay', 'a', order)).toMatchObject({ state: 'not-run', ...order })
+    const other = { by: 'bob', why: 'again', force: true } as const
+    expect(await rejection(here.idem.release('pay', 'a', other))).toMatchObject({
+      code: 'ERR_IDEMPOTENCY_VERDICT',
+      state: 'not-run',
+    })
+    expect(await here.idem.inspect('pay', 'a')).toMatchObject({ state: 'not-run', ...order })
+    expect(here.of('released')).toHaveLength(1)
     next = 'ok'
     expect(await effect('a')).toMatchObject({ status: 'executed', value: 'ok', attempt: 2 })
     expect(await rejection(here.idem.release('pay', 'a', order))).toMatchObject({

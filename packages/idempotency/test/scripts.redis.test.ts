@@ -75,8 +75,8 @@ function setUp() {
       runScript(redis, finishScript, { keys, args: { member, token, fence: String(fence), ...FINISH, ...over } }, run),
     abandon: (token: string) =>
       runScript(redis, abandonScript, { keys, args: { member, token, mode: 'c', keepMs: '60000' } }, run),
-    reconcile: (rtoken: string, leaseMs = 10_000) =>
-      runScript(redis, reconcileScript, { keys, args: { member, rtoken, leaseMs, keepMs: '60000' } }, run),
+    reconcile: (rtoken: string, leaseMs = 10_000, mode = 'c') =>
+      runScript(redis, reconcileScript, { keys, args: { member, rtoken, mode, leaseMs, keepMs: '60000' } }, run),
     resolve: (rtoken: string, fence: number, to: string, payload = '{"v":2}', nextMs = 0) => {
       const args = { member, rtoken, fence: String(fence), to, payload, keepMs: '60000', nextMs }
       return runScript(redis, resolveScript, { keys, args }, run)
@@ -86,7 +86,7 @@ function setUp() {
       return runScript(redis, decideScript, { keys, args }, run)
     },
     due: (limit = 10) => runScript(redis, dueScript, { keys: { bucket }, args: { limit } }, run),
-    open: () => runScript(redis, openScript, { keys: { bucket }, args: { offset: 0, limit: 10 } }, run),
+    open: () => runScript(redis, openScript, { keys: { bucket }, args: {} }, run),
     loss: () => runScript(redis, lossScript, { keys: { bucket }, args: {} }, run),
     read: () => runScript(redis, readScript, { keys: { record }, args: {} }, run),
     async stored() {
@@ -393,7 +393,7 @@ describe('reconcile and resolve', () => {
     await owned(lapsed, { mode: 'r', leaseMs: FORCE_EXPIRED })
     await sleep(5)
     expect((await lapsed.due()).members).toEqual([lapsed.member])
-    expect(await lapsed.reconcile('r-1')).toMatchObject({ tag: 'LAPSED', attempt: 1, token: 'token-1' })
+    expect(await lapsed.reconcile('r-1', 10_000, 'r')).toMatchObject({ tag: 'LAPSED', attempt: 1, token: 'token-1' })
     expect((await lapsed.stored()).state).toBe('not-run')
     const gone = setUp()
     await owned(gone)
@@ -437,7 +437,10 @@ describe('decide', () => {
     expect(await failed.decide('release', 'o-0', 'N', 1)).toMatchObject({ tag: 'REFUSED', state: 'running' })
     await failed.finish('token-1', fence, { to: 'F', payload: '{"f":{}}' })
     expect(await failed.decide('release', 'o-1', 'N')).toMatchObject({ tag: 'OK', how: 'first' })
-    expect(await failed.decide('release', 'o-2', 'N')).toMatchObject({ tag: 'OK', how: 'again' })
+    const released = await redis.get(failed.record)
+    expect(await failed.decide('release', 'o-1', 'N')).toMatchObject({ tag: 'OK', how: 'again' })
+    expect(await failed.decide('release', 'o-2', 'N', 1)).toMatchObject({ tag: 'REFUSED', state: 'not-run', leftMs: 0 })
+    expect(await redis.get(failed.record)).toBe(released)
     expect(await failed.finish('token-1', fence)).toMatchObject({ tag: 'SUPERSEDED', state: 'not-run' })
     const next = await failed.claim('token-2')
     expect(next).toMatchObject({ tag: 'OWN', how: 'retry' })

@@ -39,6 +39,33 @@ describe.concurrent('recording fails after success [claim 18]', () => {
     expect(at.count()).toBe(1)
   })
 
+  test('twins of a run that is not recorded are told so, and get values of their own', async () => {
+    await using server = await startRedis()
+    const redis = server.client()
+    await whenReady(redis)
+    await using here = instance(redis, FAST)
+    const running = gate()
+    const effect = here.idem.define({
+      ...KEYED,
+      recovery: { mode: 'repeat' },
+      onStoreDown: 'run',
+      run: async () => {
+        await running.promise
+        server.pause()
+        return { receipt: 1 }
+      },
+    })
+    const late = [effect('a'), effect('a')] as const
+    running.open()
+    const unrecorded = await Promise.all(late)
+    expect(unrecorded).toMatchObject(late.map(() => ({ recorded: false, unprotected: false, value: { receipt: 1 } })))
+    expect(unrecorded[0].value).not.toBe(unrecorded[1].value)
+    const unprotected = await Promise.all([effect('b'), effect('b')])
+    expect(unprotected).toMatchObject(late.map(() => ({ recorded: false, unprotected: true, value: { receipt: 1 } })))
+    expect(unprotected[0].value).not.toBe(unprotected[1].value)
+    server.resume()
+  })
+
   test('also when the store refuses the write (OOM), and disposal waits for the record', async () => {
     await using server = await startRedis()
     const redis = server.client()
@@ -272,6 +299,43 @@ describe.concurrent('durability [claim 22]', () => {
     await eventually(() => here.of('not-durable').length === 2)
     expect(here.of('not-durable').map(event => event.step)).toEqual(['claim', 'finish'])
   })
+
+  test.for([
+    { mode: 'manual', onStoreDown: 'refuse' },
+    { mode: 'repeat', onStoreDown: 'run' },
+  ] as const)(
+    'many at once without replicas are each NOT_DURABLE, none runs ($mode)',
+    async ({ mode, onStoreDown }) => {
+      await using master = await startRedis()
+      await using replica = await startRedis({ replicaOf: master })
+      await using here = instance(master.client(), { storeTimeoutMs: 500 })
+      let runs = 0
+      const effect = here.idem.define({
+        ...KEYED,
+        recovery: { mode },
+        onStoreDown,
+        durability: { replicas: 1, timeoutMs: 1500 },
+        run: () => (runs += 1),
+      })
+      await eventually(() =>
+        effect('warm').then(
+          () => true,
+          () => false,
+        ),
+      )
+      replica.pause()
+      const keys = Array.from({ length: 40 }, (_, index) => `k${index}`)
+      // Others come while the WAIT of the first ones is under way.
+      const first = keys.map(key => rejection(effect(key)))
+      await sleep(200)
+      const then = keys.map(key => rejection(effect(`${key}-later`)))
+      const codes = (await Promise.all([...first, ...then])).map(error => error.code)
+      replica.resume()
+      expect(new Set(codes)).toEqual(new Set(['ERR_IDEMPOTENCY_NOT_DURABLE']))
+      expect(runs).toBe(1)
+      expect([here.of('store-down'), here.of('ghost-refused')]).toEqual([[], []])
+    },
+  )
 
   test('a replica may take its timeoutMs, however short storeTimeoutMs is', async () => {
     await using master = await startRedis()

@@ -5,7 +5,8 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import type { LookupAnswer, Recovery } from '../src/index.ts'
-import { eventually, instance, receiver, rejection, sleep } from './harness.ts'
+import { createKeyLayout } from '../src/redis/keys.ts'
+import { eventually, gate, instance, receiver, rejection, sleep } from './harness.ts'
 import type { Instance, Receiver } from './harness.ts'
 
 let server: RedisServer
@@ -27,6 +28,18 @@ function buying(here: Instance, at: Receiver, recovery: (at: Receiver) => Recove
     leaseMs: 1000,
     run: (_input, ctx) => at.take(ctx, 'receipt'),
   })
+}
+
+/** Another key of the effect whose record lies in the same bucket. */
+function inBucketOf(namespace: string, key: string): string {
+  const layout = createKeyLayout(namespace)
+  const { tag } = layout.place('buy', key)
+  for (let number = 0; ; number += 1) if (layout.place('buy', `k${number}`).tag === tag) return `k${number}`
+}
+
+async function dump(): Promise<[string, Buffer][]> {
+  const keys = await redis.keys('*')
+  return await Promise.all(keys.map(async (key): Promise<[string, Buffer]> => [key, await redis.dumpBuffer(key)]))
 }
 
 const reconciling = (at: Receiver): Recovery<string> => ({
@@ -106,6 +119,71 @@ describe('the store loses acknowledged writes [claim 26]', () => {
     await redis.flushall()
     expect(await repeating('a')).toMatchObject({ status: 'executed' })
     expect(repeat.count()).toBe(2)
+  })
+
+  test.for(['manual', 'reconcile'] as const)(
+    'a %s call that waited for an attempt whose record is gone does not run: the attempt may be running still',
+    async mode => {
+      await using here = instance(redis)
+      await using waiting = instance(redis, { namespace: here.namespace })
+      const at = receiver()
+      const running = gate<string>()
+      const lookup = async (): Promise<LookupAnswer<string>> => ({ outcome: 'unknown' })
+      const recovery = mode === 'manual' ? { mode } : { mode, settleMs: 0, lookup }
+      let claims = 0
+      const options = {
+        name: 'buy',
+        key: (input: string) => input,
+        recovery,
+        leaseMs: 60_000,
+        fingerprint: () => {
+          claims += 1
+          return 'same'
+        },
+      }
+      const first = here.idem.define({ ...options, run: (_input, ctx) => running.promise.then(v => at.take(ctx, v)) })(
+        'a',
+      )
+      await eventually(() => here.of('started').length === 1)
+      const second = rejection(waiting.idem.define({ ...options, run: (_input, ctx) => at.take(ctx, 'twice') })('a'))
+      await eventually(() => claims === 2)
+      await sleep(200)
+      await redis.flushall()
+      expect(await second).toMatchObject({ code: 'ERR_IDEMPOTENCY_IN_DOUBT', reason: 'store-loss', mode })
+      running.open('once')
+      expect(await first).toMatchObject({ value: 'once' })
+      expect(at.count()).toBe(1)
+    },
+  )
+
+  test('a "not run" from before the loss is no leave to run; one found since then is', async () => {
+    await using here = instance(redis)
+    const at = receiver()
+    let refused = true
+    const effect = here.idem.define({
+      name: 'buy',
+      key: (input: string) => input,
+      recovery: reconciling(at),
+      run: (_input, ctx) => {
+        if (refused) throw Object.assign(new Error('not connected'), { code: 'ECONNREFUSED' })
+        return at.take(ctx, 'receipt')
+      },
+    })
+    const other = inBucketOf(here.namespace, 'a')
+    for (const key of ['a', other]) expect(await rejection(effect(key))).toMatchObject({ code: 'ECONNREFUSED' })
+    const before = await dump()
+    refused = false
+    expect(await effect('a')).toMatchObject({ status: 'executed', attempt: 2 })
+    // As a failover to a replica that had not heard of the second attempt leaves it.
+    await redis.flushall()
+    for (const [key, value] of before) await redis.restore(key, 0, value)
+    expect(await effect('a')).toMatchObject({ status: 'replayed', source: 'lookup', value: 'receipt' })
+    // Never sent: the lookup says so, once, and then it runs.
+    expect(await effect(other)).toMatchObject({ status: 'executed', value: 'receipt' })
+    expect(here.of('reconciled').map(event => event.verdict)).toEqual(['ran', 'not-run'])
+    expect(at.count()).toBe(2)
+    await here.idem.release('buy', 'a', { by: 'ann', why: 'test', force: true })
+    expect(await effect('a')).toMatchObject({ status: 'executed' })
   })
 
   test('after lossWindowMs fresh keys run again', async () => {

@@ -5,8 +5,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import type { LookupAnswer } from '../src/index.ts'
-import { createKeyLayout } from '../src/redis/keys.ts'
-import { eventually, gate, instance, recordKeys, rejection, sleep } from './harness.ts'
+import { eventually, gate, instance, lapse, recordKeys, rejection, sleep } from './harness.ts'
 
 let server: RedisServer
 let redis: Redis
@@ -18,19 +17,6 @@ beforeAll(async () => {
 })
 afterAll(() => server[Symbol.asyncDispose]())
 
-/** Ends the lease of a running record now, as a frozen process would let it. */
-async function lapse(namespace: string, effect: string, key: string): Promise<void> {
-  const layout = createKeyLayout(namespace)
-  const { record, bucket, member } = layout.keysOf(layout.place(effect, key))
-  const fields = ((await redis.get(record)) as string).split('|')
-  const nowMs = Date.now() - 1
-  const settleMs = Number(fields[6]) - Number(fields[4])
-  fields[4] = String(nowMs)
-  fields[6] = String(nowMs + settleMs)
-  await redis.set(record, fields.join('|'), 'KEEPTTL')
-  await redis.zadd(bucket, nowMs, member)
-}
-
 const KEYED = { name: 'pay', key: (input: string) => input } as const
 
 describe('a worker that comes late', () => {
@@ -41,7 +27,7 @@ describe('a worker that comes late', () => {
     const recovery = { mode: 'repeat' } as const
     const zombie = slow.idem.define({ ...KEYED, recovery, run: () => running.promise })('a')
     await eventually(() => slow.of('started').length === 1)
-    await lapse(slow.namespace, 'pay', 'a')
+    await lapse(redis, slow.namespace, 'pay', 'a')
     const taken = await fast.idem.define({ ...KEYED, recovery, run: () => 'new' })('a')
     expect(taken).toMatchObject({ status: 'executed', value: 'new', attempt: 2 })
     expect(fast.of('lapsed')).toHaveLength(1)
@@ -62,7 +48,7 @@ describe('a worker that comes late', () => {
     const recovery = { mode: 'repeat' } as const
     const zombie = slow.idem.define({ ...KEYED, recovery, run: () => first.promise })('a')
     await eventually(() => slow.of('started').length === 1)
-    await lapse(slow.namespace, 'pay', 'a')
+    await lapse(redis, slow.namespace, 'pay', 'a')
     const taken = fast.idem.define({ ...KEYED, recovery, run: () => second.promise })('a')
     await eventually(() => fast.of('started').length === 1)
     first.open('old')
@@ -79,7 +65,7 @@ describe('a worker that comes late', () => {
     const recovery = { mode: 'manual' } as const
     const late = slow.idem.define({ ...KEYED, recovery, run: () => running.promise })('a')
     await eventually(() => slow.of('started').length === 1)
-    await lapse(slow.namespace, 'pay', 'a')
+    await lapse(redis, slow.namespace, 'pay', 'a')
     const call = other.idem.define({ ...KEYED, recovery, run: () => 'never' })
     expect(await rejection(call('a'))).toMatchObject({
       code: 'ERR_IDEMPOTENCY_IN_DOUBT',
@@ -111,7 +97,7 @@ describe('a worker that comes late', () => {
     })
     const call = effect('a')
     await eventually(() => slow.of('started').length === 1)
-    await lapse(slow.namespace, 'pay', 'a')
+    await lapse(redis, slow.namespace, 'pay', 'a')
     await fast.idem.resolve('pay', 'a', { outcome: 'not-run', by: 'ann', why: 'test', force: true })
     const retaken = fast.idem.define({ ...KEYED, recovery, leaseMs: 60_000, run: () => sleep(3000).then(() => 'new') })(
       'a',
@@ -142,7 +128,7 @@ describe('a worker that comes late', () => {
     } as const
     const executor = slow.idem.define({ ...KEYED, recovery, run: () => running.promise })('a')
     await eventually(() => slow.of('started').length === 1)
-    await lapse(slow.namespace, 'pay', 'a')
+    await lapse(redis, slow.namespace, 'pay', 'a')
     const reconciler = asking.idem.define({ ...KEYED, recovery, run: () => 'twice' })('a')
     await eventually(() => lookups.length === 1)
     expect((await asking.idem.inspect('pay', 'a'))?.state).toBe('reconciling')

@@ -1,6 +1,9 @@
 import { IdempotencyError } from '../errors.ts'
 
-/** 0 done, 1 not found or refused, 2 usage, 3 store unreachable or outcome unknown; 130 stopped by Ctrl-C, 143 by SIGTERM. */
+/**
+ * 0 done, 1 not found, refused or not readable, 2 usage, 3 store unreachable, outcome unknown or stdout not writable;
+ * 130 stopped by Ctrl-C, 143 by SIGTERM.
+ */
 export type ExitCode = 0 | 1 | 2 | 3 | 130 | 143
 
 /** Ends a command with one line. */

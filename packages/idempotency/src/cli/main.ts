@@ -5,9 +5,11 @@ const stopped = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => stopped.abort(signal))
 // A reader that has seen enough, such as `head`, is no failure.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
-  stopped.abort('EPIPE')
+  // Of any other error the write itself tells.
+  if (error.code === 'EPIPE') stopped.abort('EPIPE')
 })
+// There is nowhere left to say it; the exit code does.
+process.stderr.on('error', () => {})
 
 const exitCode = await runCli(process.argv.slice(2), {
   stdin: process.stdin,

@@ -1,4 +1,5 @@
 import type { RecordView } from '../record.ts'
+import { printable } from './shown-text.ts'
 
 const COLUMNS: readonly { readonly title: string; readonly of: (view: RecordView) => string }[] = [
   { title: 'EFFECT', of: view => view.effect },
@@ -11,10 +12,8 @@ const COLUMNS: readonly { readonly title: string; readonly of: (view: RecordView
 ]
 
 /** Records as aligned columns under one line of titles. */
-export async function tableOf(views: AsyncIterable<RecordView>, none: string): Promise<string> {
-  const rows: string[][] = []
-  for await (const view of views) rows.push(COLUMNS.map(({ of }) => printable(of(view))))
-  if (rows.length === 0) return none
+export function tableOf(views: readonly RecordView[]): string {
+  const rows = views.map(view => COLUMNS.map(({ of }) => printable(of(view))))
   const all = [COLUMNS.map(({ title }) => title), ...rows]
   const widths = COLUMNS.map((_, column) => Math.max(...all.map(row => row[column]?.length ?? 0)))
   return all
@@ -47,12 +46,4 @@ export function detailsOf(view: RecordView): string {
 
 function timeOf(epochMs: number): string {
   return epochMs === 0 ? '-' : new Date(epochMs).toISOString()
-}
-
-/** Keys come from outside: what would steer a terminal is shown as its escape. */
-function printable(text: string): string {
-  return text.replaceAll(
-    /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}\p{Co}\p{Cn}]/gu,
-    char => `\\u{${char.codePointAt(0)?.toString(16)}}`,
-  )
 }

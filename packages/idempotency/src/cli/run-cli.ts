@@ -1,24 +1,35 @@
 import { CommanderError } from 'commander'
 
-import { explain } from './exit.ts'
+import { CliError, explain } from './exit.ts'
 import type { ExitCode } from './exit.ts'
+import { print } from './io.ts'
 import type { CliIo } from './io.ts'
 import { createProgram } from './program.ts'
+import { usageLine } from './usage.ts'
 
 const NAME = 'safety-idempotency'
 
 /** Runs one command line and returns its exit code. Never rejects, and never prints a stack. */
 export async function runCli(args: readonly string[], io: CliIo): Promise<ExitCode> {
   try {
-    await createProgram(NAME, io).parseAsync(args, { from: 'user' })
+    await run(args, io)
     return 0
   } catch (error) {
-    // Commander has printed its own line, or the help that was asked for.
-    if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2
     if (io.signal.aborted) return stopped(io)
     const { exitCode, line } = explain(error)
     io.stderr.write(`${NAME}: ${line}\n`)
     return exitCode
+  }
+}
+
+async function run(args: readonly string[], io: CliIo): Promise<void> {
+  let asked = ''
+  try {
+    await createProgram(NAME, io, text => void (asked += text)).parseAsync(args, { from: 'user' })
+  } catch (error) {
+    if (!(error instanceof CommanderError)) throw error
+    if (error.exitCode !== 0) throw new CliError(2, usageLine(error))
+    await print(io, asked.trimEnd())
   }
 }
 

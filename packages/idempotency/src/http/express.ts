@@ -1,13 +1,13 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 
 import type { Idempotency } from '../idempotency.ts'
-import { answerOf } from './answer.ts'
+import { isPlainObject } from '../json.ts'
 import { setEffectContext } from './effect-context.ts'
 import { holdResponse, sendAnswer } from './held-response.ts'
 import type { HttpOptions } from './options.ts'
 import { problem, problemBody, problemHeaders } from './problem.ts'
 import type { Problem } from './problem.ts'
-import { readRequest } from './read-request.ts'
+import { hasBody, isUnread, readRequest } from './read-request.ts'
 import type { RequestBody } from './request-payload.ts'
 import { createTurnstile } from './turn.ts'
 import type { Turn, Turnstile } from './turn.ts'
@@ -55,9 +55,14 @@ async function enter<R extends IncomingMessage>(
   next: (error?: unknown) => void,
 ): Promise<void> {
   const seen = request as ConnectRequest
-  const body: RequestBody | undefined =
-    seen.body === undefined ? await readRequest(request) : { kind: 'parsed', value: seen.body }
-  if (body === undefined) return sendProblem(response, problem('body-too-large'), turnstile)
+  const body: RequestBody | undefined = isParsed(seen)
+    ? { kind: 'parsed', value: seen.body }
+    : await readRequest(request)
+  if (body === undefined) {
+    // What is still to come must not stand before the connection's next request.
+    request.resume()
+    return sendProblem(response, problem('body-too-large'), turnstile)
+  }
   const url = seen.originalUrl ?? seen.url ?? '/'
   const ruling = await turnstile.enter(
     request,
@@ -79,15 +84,23 @@ async function enter<R extends IncomingMessage>(
       break
   }
   setEffectContext(request, ruling.turn.ctx)
-  hold(turnstile, response, ruling.turn)
+  hold(turnstile, request, response, ruling.turn)
   next()
 }
 
-function hold<R>({ options }: Turnstile<R>, response: ServerResponse, turn: Turn): void {
+/** body-parser 1, of Express 4, sets an empty object for a body of a type it leaves alone. */
+function isParsed(request: ConnectRequest): boolean {
+  const { body } = request
+  if (body === undefined) return false
+  const isEmpty = typeof body === 'object' && body !== null && isPlainObject(body) && Object.keys(body).length === 0
+  return !(isEmpty && hasBody(request) && isUnread(request))
+}
+
+function hold<R>({ options }: Turnstile<R>, request: IncomingMessage, response: ServerResponse, turn: Turn): void {
   holdResponse(response, {
+    socket: request.httpVersionMajor < 2 ? request.socket : undefined,
     limit: options.maxResultBytes,
-    onAnswer: answer =>
-      turn.answered(answerOf(answer.status, options.headers, name => answer.header(name), answer.body)),
+    onAnswer: answer => turn.answered(answer),
     // Whatever made the handler give up, it had begun: its own code says nothing about the effect.
     onDestroyed: cause => void turn.threw(new Error('the handler destroyed its response', { cause })),
   })

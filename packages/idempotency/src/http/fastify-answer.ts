@@ -1,9 +1,9 @@
 import { Readable } from 'node:stream'
 
-import { answerOf, bodyOf, replayHeaders } from './answer.ts'
+import { BODY_HEADERS, bodyOf, replayHeaders } from './answer.ts'
 import type { HeaderValue, HttpAnswer } from './answer.ts'
 import { readUpTo } from './read-stream.ts'
-import type { Turn, Turnstile } from './turn.ts'
+import type { Turn } from './turn.ts'
 
 /** What is used of a Fastify reply. */
 export interface ReplyLike {
@@ -11,34 +11,55 @@ export interface ReplyLike {
   readonly sent: boolean
   statusCode: number
   getHeader(name: string): HeaderValue
+  getHeaders(): Readonly<Record<string, HeaderValue>>
   header(name: string, value: unknown): unknown
   removeHeader(name: string): unknown
   send(payload?: unknown): unknown
 }
 
-/** Records the handler's answer. @returns what is sent */
-export async function decideAnswer<R>(
-  turnstile: Turnstile<R>,
-  turn: Turn,
-  reply: ReplyLike,
-  payload: unknown,
-): Promise<unknown> {
+/** Records the handler's answer, with status and headers as they are at this call. @returns what is sent */
+export async function decideAnswer(turn: Turn, reply: ReplyLike, payload: unknown, limit: number): Promise<unknown> {
+  const preparing = prepare(reply, payload, limit)
+  const head = headOf(reply)
   let prepared: Prepared
   try {
-    prepared = await prepare(reply, payload, turnstile.options.maxResultBytes)
+    prepared = await preparing
   } catch (error) {
     await turn.threw(new Error('the handler did not finish its answer', { cause: error }))
     throw error
   }
-  const other = await turn.answered(keptAnswer(turnstile, reply, prepared.bytes))
+  const { status, headers } = head
+  const other = await turn.answered({ status, body: prepared.bytes, header: name => headers[name] })
+  // A handler that throws after it has sent makes Fastify prepare an error answer on the same reply meanwhile.
+  restoreHead(reply, head)
   if (!other) return prepared.payload()
   await prepared.discard()
-  for (const name of ['content-length', 'content-encoding', 'etag']) reply.removeHeader(name)
+  for (const name of BODY_HEADERS) reply.removeHeader(name)
   return prepareReplay(reply, other)
 }
 
-export function keptAnswer<R>({ options }: Turnstile<R>, reply: ReplyLike, bytes: Buffer): HttpAnswer {
-  return answerOf(reply.statusCode, options.headers, name => reply.getHeader(name), bytes)
+interface ReplyHead {
+  readonly status: number
+  /** Names in lower case. */
+  readonly headers: Readonly<Record<string, HeaderValue>>
+}
+
+function headOf(reply: ReplyLike): ReplyHead {
+  const headers: Record<string, HeaderValue> = {}
+  // Cookies are added to the list that is there.
+  for (const [name, value] of Object.entries(reply.getHeaders())) headers[name] = isList(value) ? [...value] : value
+  return { status: reply.statusCode, headers }
+}
+
+function restoreHead(reply: ReplyLike, { status, headers }: ReplyHead): void {
+  reply.statusCode = status
+  const now = reply.getHeaders()
+  for (const name of Object.keys(now)) if (now[name] !== headers[name]) reply.removeHeader(name)
+  for (const [name, value] of Object.entries(headers)) if (now[name] !== value) reply.header(name, value)
+}
+
+function isList(value: HeaderValue): value is readonly string[] {
+  return Array.isArray(value)
 }
 
 /** Puts a recorded answer on the reply. @returns its payload */

@@ -2,11 +2,11 @@ import type { IncomingHttpHeaders, IncomingMessage } from 'node:http'
 
 import type { Idempotency } from '../idempotency.ts'
 import { setEffectContext } from './effect-context.ts'
-import { decideAnswer, keptAnswer, prepareReplay } from './fastify-answer.ts'
+import { decideAnswer, prepareReplay } from './fastify-answer.ts'
 import type { ReplyLike } from './fastify-answer.ts'
 import type { HttpOptions } from './options.ts'
-import { problemBody, problemHeaders } from './problem.ts'
-import { hasBody } from './read-request.ts'
+import { problem, problemBody, problemHeaders } from './problem.ts'
+import { hasBody, readRequest } from './read-request.ts'
 import { unseenBody } from './request-payload.ts'
 import type { RequestBody } from './request-payload.ts'
 import { createTurnstile } from './turn.ts'
@@ -103,20 +103,23 @@ async function beforeHandler<R extends FastifyRequestLike>(
 
 async function enter<R extends FastifyRequestLike>(turnstile: Turnstile<R>, request: R, key: string): Promise<Ruling> {
   const { method, originalUrl, headers, routeOptions } = request
+  const body = await bodyOfRequest(request)
+  if (body === undefined) return { kind: 'problem', problem: problem('body-too-large') }
   const incoming = {
     method,
     route: routeOptions.url ?? originalUrl.replace(/\?.*$/s, ''),
     url: originalUrl,
     contentType: headers['content-type'],
-    body: bodyOfRequest(request),
+    body,
   }
   return await turnstile.enter(request, incoming, key)
 }
 
-function bodyOfRequest({ body, raw }: FastifyRequestLike): RequestBody {
+async function bodyOfRequest({ body, headers, raw }: FastifyRequestLike): Promise<RequestBody | undefined> {
   if (body !== undefined) return { kind: 'parsed', value: body }
-  if (hasBody(raw)) throw unseenBody()
-  return { kind: 'none' }
+  // A parser left it to the handler. Over HTTP/2, a body without a type and a length meets no parser at all.
+  if (hasBody(raw) && headers['content-type'] !== undefined) throw unseenBody()
+  return await readRequest(raw)
 }
 
 async function beforeSend<R>(
@@ -131,7 +134,7 @@ async function beforeSend<R>(
   if (passage.phase === 'deciding') return await Promise.withResolvers<never>().promise
   passage.phase = 'deciding'
   try {
-    return await decideAnswer(turnstile, passage.turn, reply, payload)
+    return await decideAnswer(passage.turn, reply, payload, turnstile.options.maxResultBytes)
   } finally {
     passage.phase = 'decided'
   }
@@ -146,7 +149,7 @@ async function afterResponse<R>({ passages }: Guard<R>, request: R & object, rep
 }
 
 /** Fastify does not send the empty answer of a handler whose client has left; it counts all the same. */
-function watchHandler<R extends FastifyRequestLike>({ turnstile, passages }: Guard<R>, route: RouteLike): void {
+function watchHandler<R extends FastifyRequestLike>({ passages }: Guard<R>, route: RouteLike): void {
   const { handler } = route
   route.handler = function watched(this: unknown, ...args: never[]): unknown {
     const result: unknown = Reflect.apply(handler, this, args)
@@ -157,7 +160,8 @@ function watchHandler<R extends FastifyRequestLike>({ turnstile, passages }: Gua
       const left = request.raw.aborted || request.raw.socket.destroyed
       if (value === undefined && left && !reply.sent && passage.phase === 'open') {
         passage.phase = 'decided'
-        void passage.turn.answered(keptAnswer(turnstile, reply, Buffer.alloc(0)))
+        const { statusCode: status } = reply
+        void passage.turn.answered({ status, body: Buffer.alloc(0), header: name => reply.getHeader(name) })
       }
       return value
     })

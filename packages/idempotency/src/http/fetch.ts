@@ -1,5 +1,5 @@
 import type { Idempotency } from '../idempotency.ts'
-import { answerOf, bodyOf, replayHeaders } from './answer.ts'
+import { bodyOf, replayHeaders } from './answer.ts'
 import type { HttpAnswer } from './answer.ts'
 import { setEffectContext } from './effect-context.ts'
 import type { HttpOptions } from './options.ts'
@@ -96,9 +96,9 @@ async function answer(
     throw error
   }
   const { status, headers } = response
-  const valueOf = (name: string): string | string[] | undefined =>
+  const header = (name: string): string | string[] | undefined =>
     name === 'set-cookie' && headers.has(name) ? headers.getSetCookie() : (headers.get(name) ?? undefined)
-  const other = await turn.answered(answerOf(status, options.headers, valueOf, body.bytes))
+  const other = await turn.answered({ status, body: body.bytes, header })
   if (other) {
     await body.rest?.cancel()
     return replayResponse(other)

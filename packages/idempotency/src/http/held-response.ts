@@ -1,26 +1,26 @@
-import type { OutgoingHttpHeader, OutgoingHttpHeaders, ServerResponse } from 'node:http'
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 
-import { bodyOf, replayHeaders } from './answer.ts'
-import type { HeaderValue, HttpAnswer } from './answer.ts'
-import { overrideMethods, showState } from './response-overrides.ts'
-
-/** What a handler has answered by the time it is decided on. */
-export interface HeldAnswer {
-  readonly status: number
-  readonly body: Buffer
-  header(name: string): HeaderValue
-}
+import { BODY_HEADERS, bodyOf, replayHeaders } from './answer.ts'
+import type { GivenAnswer, HttpAnswer } from './answer.ts'
+import { headersSent, prepareHead } from './response-head.ts'
+import type { ResponseHead } from './response-head.ts'
+import { overrideMethods, showState } from './overrides.ts'
+import { isOwnDestroy, watchDestroy } from './socket-watch.ts'
 
 export interface HeldOptions {
+  /** The connection, where it carries one response at a time (HTTP/1). */
+  readonly socket: Socket | undefined
   /** Bytes that are held back; once more have come, the answer is decided on and then passes through. */
   readonly limit: number
   /** Called once, at the end of the answer or above the limit. Gives the answer to send instead, if any. */
-  readonly onAnswer: (answer: HeldAnswer) => Promise<HttpAnswer | undefined>
-  /** The handler destroyed the response before its end. */
+  readonly onAnswer: (answer: GivenAnswer) => Promise<HttpAnswer | undefined>
+  /** The response was destroyed before its end, by the handler or in its name. */
   readonly onDestroyed: (error: Error | undefined) => void
 }
 
 type Callback = (error?: Error | null) => void
+type Methods = Record<string, (...args: never[]) => unknown>
 
 interface Hold {
   readonly response: ServerResponse
@@ -28,14 +28,18 @@ interface Hold {
   readonly chunks: Buffer[]
   bytes: number
   phase: 'holding' | 'deciding' | 'released'
-  /** The handler has sent headers, as it sees it. */
-  headersGone: boolean
+  /** The handler has sent headers, as it sees it. What it makes of the status afterwards is not sent. */
+  head: ResponseHead | undefined
   /** The handler has ended its answer. */
   end: { readonly callback: Callback | undefined } | undefined
+  /** What was done to the answer after its end. Its turn comes when the answer has left, so that Node judges it. */
+  readonly late: (() => void)[]
   /** The client has left. */
   closed: boolean
   /** The handler was told to wait for `drain`. */
   starved: boolean
+  /** Calls a method of the response itself. */
+  under: (name: string, ...args: readonly unknown[]) => unknown
   /** Makes the response itself again. */
   restore: () => void
 }
@@ -51,33 +55,38 @@ export function holdResponse(response: ServerResponse, options: HeldOptions): vo
     chunks: [],
     bytes: 0,
     phase: 'holding',
-    headersGone: false,
+    head: undefined,
     end: undefined,
+    late: [],
     closed: false,
     starved: false,
+    under: () => undefined,
     restore: () => undefined,
   }
-  const emit = response.emit.bind(response) as (event: string | symbol, ...args: unknown[]) => boolean
-  const restoreMethods = overrideMethods(response, {
-    ...bodyMethods(hold),
-    ...headMethods(hold),
-    ...endings(hold, emit),
-  })
+  const overrides = overrideMethods(response, { ...bodyMethods(hold), ...headMethods(hold), ...endings(hold) })
   const restoreState = showState(response, {
-    headersSent: () => hold.headersGone,
+    headersSent: () => hold.head !== undefined,
     writableEnded: () => hold.end !== undefined,
     closed: () => false,
     destroyed: () => false,
   })
+  const { socket } = options
+  const unwatch = socket && watchDestroy(socket, error => onSocketDestroy(hold, socket, error))
+  hold.under = overrides.under
   hold.restore = () => {
-    restoreMethods()
+    overrides.restore()
     restoreState()
+    unwatch?.()
   }
 }
 
-function bodyMethods(hold: Hold): Record<string, (...args: never[]) => unknown> {
+function bodyMethods(hold: Hold): Methods {
   return {
     write(chunk: unknown, ...rest: unknown[]): boolean {
+      if (hold.end) {
+        hold.late.push(() => hold.under('write', chunk, ...rest))
+        return false
+      }
       const { encoding, callback } = optionalsOf(rest)
       keep(hold, chunk, encoding)
       if (callback) queueMicrotask(() => callback(null))
@@ -87,11 +96,14 @@ function bodyMethods(hold: Hold): Record<string, (...args: never[]) => unknown> 
       return false
     },
     end(...args: unknown[]): ServerResponse {
-      if (hold.end) return hold.response
+      if (hold.end) {
+        hold.late.push(() => hold.under('end', ...args))
+        return hold.response
+      }
       const [chunk, ...rest] = typeof args[0] === 'function' ? [undefined, ...args] : args
       const { encoding, callback } = optionalsOf(rest)
       if (chunk !== undefined && chunk !== null) keep(hold, chunk, encoding)
-      hold.headersGone = true
+      sendHead(hold)
       hold.end = { callback }
       if (hold.phase === 'holding') decide(hold)
       return hold.response
@@ -99,92 +111,143 @@ function bodyMethods(hold: Hold): Record<string, (...args: never[]) => unknown> 
   }
 }
 
-function headMethods(hold: Hold): Record<string, (...args: never[]) => unknown> {
+function headMethods(hold: Hold): Methods {
+  const unlessSent =
+    (name: string, verb: 'set' | 'append' | 'remove') =>
+    (...args: unknown[]): unknown => {
+      if (hold.head) throw headersSent(verb)
+      return hold.under(name, ...args)
+    }
   return {
+    setHeader: unlessSent('setHeader', 'set'),
+    appendHeader: unlessSent('appendHeader', 'append'),
+    removeHeader: unlessSent('removeHeader', 'remove'),
     writeHead(status: number, ...rest: unknown[]): ServerResponse {
-      const { response } = hold
-      response.statusCode = status
-      if (typeof rest[0] === 'string') response.statusMessage = rest.shift() as string
-      setHeaders(response, rest[0] as OutgoingHttpHeaders | readonly unknown[] | undefined)
-      hold.headersGone = true
-      return response
+      if (hold.head) throw headersSent('write')
+      hold.head = prepareHead(hold.response, status, rest)
+      return hold.response
     },
-    flushHeaders(): void {
-      hold.headersGone = true
-    },
+    flushHeaders: () => sendHead(hold),
   }
 }
 
-function endings(
-  hold: Hold,
-  emit: (event: string | symbol, ...args: unknown[]) => boolean,
-): Record<string, (...args: never[]) => unknown> {
+function endings(hold: Hold): Methods {
+  const { response, options } = hold
   return {
     destroy(error?: Error): ServerResponse {
-      const { response, options } = hold
-      if (!hold.end) options.onDestroyed(error)
-      hold.phase = 'released'
-      hold.restore()
+      if (hold.end) {
+        hold.late.push(() => afterSending(hold, () => response.destroy(error)))
+        return response
+      }
+      options.onDestroyed(error)
+      giveUp(hold)
       response.destroy(error)
       if (hold.closed) response.emit('close')
       return response
     },
     emit(event: string | symbol, ...args: unknown[]): boolean {
-      if (event !== 'close') return emit(event, ...args)
+      if (event !== 'close') return hold.under('emit', event, ...args) as boolean
       hold.closed = true
       return true
     },
   }
 }
 
+/** Express ends an answer it cannot complete by destroying the connection. @returns whether that waits for the answer */
+function onSocketDestroy(hold: Hold, socket: Socket, error: Error | undefined): boolean {
+  if (!hold.head || !isOwnDestroy(socket, error)) return false
+  if (!hold.end) {
+    hold.options.onDestroyed(error)
+    giveUp(hold)
+    if (hold.closed) hold.response.emit('close')
+    return false
+  }
+  if (hold.closed) return false
+  // Without this package the answer would have left by now.
+  hold.late.push(() => afterSending(hold, () => socket.destroy()))
+  return true
+}
+
+function giveUp(hold: Hold): void {
+  hold.phase = 'released'
+  hold.restore()
+}
+
+function afterSending({ response, closed }: Hold, act: () => void): void {
+  if (closed || response.writableFinished) act()
+  else response.once('finish', act)
+}
+
 function keep(hold: Hold, chunk: unknown, encoding: BufferEncoding | undefined): void {
   const buffer = typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk as Uint8Array)
+  sendHead(hold)
   hold.chunks.push(buffer)
   hold.bytes += buffer.length
-  hold.headersGone = true
+}
+
+/** As Node does before the first byte: by `writeHead`, which other middleware may have put its own in front of. */
+function sendHead(hold: Hold): void {
+  const { response } = hold
+  if (!hold.head) response.writeHead(response.statusCode)
+  hold.head ??= prepareHead(response, response.statusCode, [])
 }
 
 function decide(hold: Hold): void {
   const { response, options, chunks } = hold
   hold.phase = 'deciding'
-  const answer: HeldAnswer = {
+  const answer: GivenAnswer = {
     status: response.statusCode,
     body: Buffer.concat(chunks),
     header: name => response.getHeader(name),
   }
-  void options.onAnswer(answer).then(other => release(hold, other))
+  void options
+    .onAnswer(answer)
+    .then(other => release(hold, other))
+    // Node refuses to send it: what it refuses, the handler should have seen, but that has gone on.
+    .catch((error: unknown) => response.destroy(error as Error))
 }
 
 function release(hold: Hold, other: HttpAnswer | undefined): void {
   if (hold.phase === 'released') return
-  const { response, chunks, end, headersGone, starved } = hold
-  hold.phase = 'released'
-  hold.restore()
+  giveUp(hold)
+  send(hold, other)
+  for (const act of hold.late) act()
+}
+
+function send(hold: Hold, other: HttpAnswer | undefined): void {
+  const { response, chunks, end, head, under } = hold
   if (hold.closed) {
     response.emit('close')
     return
   }
+  if (head) restoreHead(response, head)
   if (other) {
     if (end?.callback) response.once('finish', end.callback)
-    sendAnswer(response, other)
+    if (head?.statusMessage) response.statusMessage = ''
+    sendAnswer(response, other, body => under('end', body))
     return
   }
   const body = Buffer.concat(chunks)
-  if (end) response.end(body, end.callback as () => void)
-  else if (headersGone && response.write(body) && starved) response.emit('drain')
+  if (end) under('end', body, end.callback)
+  else if (under('write', body) && hold.starved) response.emit('drain')
+}
+
+function restoreHead(response: ServerResponse, { statusCode, statusMessage }: ResponseHead): void {
+  response.statusCode = statusCode
+  if (statusMessage !== undefined) response.statusMessage = statusMessage
 }
 
 /** Sends a recorded answer in place of whatever was prepared. */
-export function sendAnswer(response: ServerResponse, answer: HttpAnswer): void {
-  for (const name of response.getHeaderNames()) if (isOfBody(name)) response.removeHeader(name)
+export function sendAnswer(
+  response: ServerResponse,
+  answer: HttpAnswer,
+  end: (body: Buffer) => void = body => response.end(body),
+): void {
+  // Node adds no content-length of its own once one was removed, present or not.
+  for (const name of BODY_HEADERS) if (response.hasHeader(name)) response.removeHeader(name)
   response.statusCode = answer.status
   for (const [name, value] of replayHeaders(answer)) response.setHeader(name, value)
-  response.end(bodyOf(answer))
-}
-
-/** Headers that describe a body that is not sent after all. */
-function isOfBody(name: string): boolean {
-  return name.startsWith('content-') || name === 'etag' || name === 'transfer-encoding'
+  end(bodyOf(answer))
 }
 
 function optionalsOf(rest: readonly unknown[]): {
@@ -196,25 +259,4 @@ function optionalsOf(rest: readonly unknown[]): {
     encoding: typeof first === 'string' ? (first as BufferEncoding) : undefined,
     callback: [first, second].find(each => typeof each === 'function') as Callback | undefined,
   }
-}
-
-/** Headers of `writeHead`: an object, pairs, or a flat list of names and values. */
-function setHeaders(response: ServerResponse, headers: OutgoingHttpHeaders | readonly unknown[] | undefined): void {
-  if (headers === undefined || headers === null) return
-  if (!isList(headers)) {
-    for (const [name, value] of Object.entries(headers)) if (value !== undefined) response.setHeader(name, value)
-    return
-  }
-  const flat = Array.isArray(headers[0]) ? headers.flat() : headers
-  const seen = new Set<string>()
-  for (let at = 0; at + 1 < flat.length; at += 2) {
-    const name = String(flat[at]).toLowerCase()
-    if (seen.has(name)) response.appendHeader(name, flat[at + 1] as string)
-    else response.setHeader(name, flat[at + 1] as OutgoingHttpHeader)
-    seen.add(name)
-  }
-}
-
-function isList(headers: OutgoingHttpHeaders | readonly unknown[]): headers is readonly unknown[] {
-  return Array.isArray(headers)
 }

@@ -2,6 +2,7 @@ import { z } from 'zod'
 
 import type { EffectOptions, Recovery } from '../effect.ts'
 import { bounded, check, functionSchema } from '../options.ts'
+import { HEADER_NAME, isRepeatable, recordBytesFor } from './answer.ts'
 import type { HttpAnswer } from './answer.ts'
 
 /** What an answer says about its effect: done for good, certainly not run, or nobody knows. */
@@ -9,7 +10,7 @@ export type HttpVerdict = 'keep' | 'not-run' | 'unknown'
 
 type Settings = Pick<
   EffectOptions<unknown, HttpAnswer>,
-  'leaseMs' | 'effectTimeoutMs' | 'retentionMs' | 'waitMs' | 'maxResultBytes' | 'durability'
+  'leaseMs' | 'effectTimeoutMs' | 'retentionMs' | 'waitMs' | 'durability'
 >
 
 /** Settings of the three adapters; `R` is the framework's request. */
@@ -30,6 +31,12 @@ export interface HttpOptions<R> extends Settings {
   problemBase?: string | undefined
   /** Headers a replay repeats beside `content-type`, `content-encoding`, `location`, `link` and `etag`. */
   headers?: readonly string[] | undefined
+  /**
+   * Longest body that is kept, in bytes, 0..1048576. A record, in which the body is JSON or base64 beside its headers, has
+   * 1 MiB at most: above 700 KiB a body may be too long for it before it reaches this limit.
+   * @default 65536
+   */
+  maxResultBytes?: number | undefined
 }
 
 export interface ResolvedHttpOptions<R> {
@@ -41,20 +48,15 @@ export interface ResolvedHttpOptions<R> {
   readonly problemBase: string
   /** Lower case. */
   readonly headers: readonly string[]
+  /** Of a body. */
   readonly maxResultBytes: number
-  readonly settings: Settings & { readonly recovery: Recovery<HttpAnswer> }
+  /** Here `maxResultBytes` is that of a record. */
+  readonly settings: Settings & { readonly recovery: Recovery<HttpAnswer>; readonly maxResultBytes: number }
 }
 
 export const DEFAULT_MAX_ANSWER_BYTES = 65_536
 
 const REPEATED = ['content-type', 'content-encoding', 'location', 'link', 'etag']
-/** These belong to one message on one connection; a replay has its own. */
-const NEVER_REPEATED: ReadonlySet<string> = new Set(
-  'connection content-length date idempotency-replayed keep-alive proxy-connection te trailer transfer-encoding upgrade'.split(
-    ' ',
-  ),
-)
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 
 const SCHEMA = z.strictObject({
   scope: functionSchema<(request: never) => string>(),
@@ -67,7 +69,7 @@ const SCHEMA = z.strictObject({
   durability: z.unknown().optional(),
   maxResultBytes: bounded(0, 1_048_576).optional(),
   effect: z.string().optional(),
-  methods: z.array(z.string().regex(TOKEN, 'must be methods')).min(1).optional(),
+  methods: z.array(z.string().regex(HEADER_NAME, 'must be methods')).min(1).optional(),
   required: z.boolean().optional(),
   verdict: functionSchema<(status: number) => HttpVerdict>().optional(),
   problemBase: z.string().min(1).optional(),
@@ -75,8 +77,8 @@ const SCHEMA = z.strictObject({
     .array(
       z
         .string()
-        .regex(TOKEN, 'must be header names')
-        .refine(name => !NEVER_REPEATED.has(name.toLowerCase()), 'belongs to one message and cannot be repeated'),
+        .regex(HEADER_NAME, 'must be header names')
+        .refine(isRepeatable, 'belongs to one message and cannot be repeated'),
     )
     .optional(),
 })
@@ -84,7 +86,8 @@ const SCHEMA = z.strictObject({
 /** @throws `ERR_IDEMPOTENCY_OPTIONS` naming the field */
 export function resolveHttpOptions<R>(options: HttpOptions<R>): ResolvedHttpOptions<R> {
   const given = check(SCHEMA, options)
-  const { recovery, leaseMs, effectTimeoutMs, retentionMs, waitMs, maxResultBytes, durability } = options
+  const { recovery, leaseMs, effectTimeoutMs, retentionMs, waitMs, durability } = options
+  const maxResultBytes = given.maxResultBytes ?? DEFAULT_MAX_ANSWER_BYTES
   return {
     scope: options.scope,
     effect: given.effect ?? 'http',
@@ -93,8 +96,16 @@ export function resolveHttpOptions<R>(options: HttpOptions<R>): ResolvedHttpOpti
     verdict: verdictOf(given.verdict),
     problemBase: given.problemBase ?? 'urn:safety:idempotency:',
     headers: [...new Set([...REPEATED, ...(given.headers ?? []).map(name => name.toLowerCase())])],
-    maxResultBytes: given.maxResultBytes ?? DEFAULT_MAX_ANSWER_BYTES,
-    settings: { recovery, leaseMs, effectTimeoutMs, retentionMs, waitMs, maxResultBytes, durability },
+    maxResultBytes,
+    settings: {
+      recovery,
+      leaseMs,
+      effectTimeoutMs,
+      retentionMs,
+      waitMs,
+      maxResultBytes: recordBytesFor(maxResultBytes),
+      durability,
+    },
   }
 }
 

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto'
 
 import { IdempotencyError } from '../errors.ts'
 import { canonicalForm, NotCanonicalError } from '../fingerprint.ts'
-import { toJsonText } from '../json.ts'
+import { deepJsonText } from './deep-json.ts'
 
 /** A body as an adapter has it: the bytes, or what the framework made of them. */
 export type RequestBody =
@@ -29,21 +29,31 @@ export function requestPayload(
       break
   }
   const json = contentType !== undefined && JSON_TYPE.test(contentType) ? parse(body.bytes) : undefined
-  return json === undefined ? bytesPayload(method, url, body.bytes) : parsedPayload(method, url, json.value)
+  const canonical = json && jsonPayload(method, url, json.value)
+  return canonical === undefined || canonical instanceof NotCanonicalError
+    ? bytesPayload(method, url, body.bytes)
+    : canonical
 }
 
 function parsedPayload(method: string, url: string, value: unknown): string {
   if (typeof value === 'string') return bytesPayload(method, url, Buffer.from(value, 'utf8'))
   if (value instanceof Uint8Array) return bytesPayload(method, url, value)
+  const canonical = jsonPayload(method, url, value)
+  if (!(canonical instanceof NotCanonicalError)) return canonical
+  // JSON that has no canonical form (lone surrogates, 1e999, deep nesting): its own text, in place of the bytes.
+  const text = deepJsonText(value)
+  if (text !== undefined) return bytesPayload(method, url, Buffer.from(text, 'utf8'))
+  const what = `the parsed body cannot be compared: ${canonical.message}`
+  throw new IdempotencyError('ERR_IDEMPOTENCY_FINGERPRINT', what, { cause: canonical })
+}
+
+/** Also canonical in that equal JSON gives equal texts; what has no such form has the reason. */
+function jsonPayload(method: string, url: string, value: unknown): string | NotCanonicalError {
   try {
     return canonicalForm([method, url, 'json', value])
-  } catch (cause) {
-    if (!(cause instanceof NotCanonicalError)) throw cause
-    // JSON that has no canonical form (lone surrogates, deep nesting): its own text, where there is one.
-    const json = toJsonText(value)
-    if ('text' in json) return bytesPayload(method, url, Buffer.from(json.text, 'utf8'))
-    const what = `the parsed body cannot be compared: ${json.notPlain.path} is ${json.notPlain.what}`
-    throw new IdempotencyError('ERR_IDEMPOTENCY_FINGERPRINT', what, { cause })
+  } catch (error) {
+    if (error instanceof NotCanonicalError) return error
+    throw error
   }
 }
 

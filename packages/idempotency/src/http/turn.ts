@@ -2,8 +2,9 @@ import type { EffectContext, EffectOptions, Execution } from '../effect.ts'
 import { IdempotencyError } from '../errors.ts'
 import type { Idempotency } from '../idempotency.ts'
 import type { JsonValue } from '../json.ts'
-import { ANSWER } from './answer.ts'
-import type { HttpAnswer } from './answer.ts'
+import { sha256 } from '../sha256.ts'
+import { ANSWER, answerOf } from './answer.ts'
+import type { GivenAnswer, HttpAnswer } from './answer.ts'
 import { parseKeyHeader } from './key-header.ts'
 import type { HttpOptions, ResolvedHttpOptions } from './options.ts'
 import { resolveHttpOptions } from './options.ts'
@@ -31,7 +32,7 @@ export interface Turn {
    *
    * @returns another answer that is the recorded one, to be sent in place of the handler's
    */
-  answered(answer: HttpAnswer): Promise<HttpAnswer | undefined>
+  answered(answer: GivenAnswer): Promise<HttpAnswer | undefined>
   /** The handler answered past this package: done, with nothing to repeat. */
   answeredUnseen(status: number): Promise<void>
   /** The handler threw. */
@@ -77,9 +78,9 @@ class AnsweredWithout extends Error {
   }
 }
 
-/** Stands for an answer nobody saw; JSON cannot carry it, so it is recorded as done without one. */
-class UnseenAnswer {
-  readonly unseen = true
+/** Stands for an answer nobody saw, or one too long; JSON cannot carry it, so it is recorded as done without one. */
+class NoAnswer {
+  readonly kept = false
 }
 
 /** @throws `ERR_IDEMPOTENCY_OPTIONS` naming the field */
@@ -160,13 +161,13 @@ function createTurn<R>(
     ctx,
     answered(answer) {
       const verdict = options.verdict(answer.status)
-      if (verdict === 'keep') ended.resolve(answer)
+      if (verdict === 'keep') ended.resolve(keptOf(options, answer))
       else endWithout(answer.status, verdict)
       return other()
     },
     async answeredUnseen(status) {
       const verdict = options.verdict(status)
-      if (verdict === 'keep') ended.resolve(new UnseenAnswer() as unknown as HttpAnswer)
+      if (verdict === 'keep') ended.resolve(NO_ANSWER)
       else endWithout(status, verdict)
       await settled
     },
@@ -177,6 +178,12 @@ function createTurn<R>(
   }
 }
 
+const NO_ANSWER = new NoAnswer() as unknown as HttpAnswer
+
+function keptOf<R>({ headers, maxResultBytes }: ResolvedHttpOptions<R>, answer: GivenAnswer): HttpAnswer {
+  return answer.body.length > maxResultBytes ? NO_ANSWER : answerOf(answer, headers, maxResultBytes)
+}
+
 function scopeOf(scope: unknown): string {
   if (typeof scope === 'string' && scope.trim() !== '') return scope
   throw new IdempotencyError('ERR_IDEMPOTENCY_OPTIONS', 'option scope gives no text, or a blank one', {
@@ -184,9 +191,16 @@ function scopeOf(scope: unknown): string {
   })
 }
 
-/** `scope:METHOD:route:key`; separators within the parts are escaped. */
+/** The longest key an effect takes. */
+const MAX_KEY_BYTES = 16_384
+
+/**
+ * `scope:METHOD:route:key`; separators within the parts are escaped. A longer text than keys may be is `sha256:` and its
+ * digest, which is no text of four parts.
+ */
 function keyText(parts: readonly string[]): string {
-  return parts.map(part => part.replaceAll('%', '%25').replaceAll(':', '%3A')).join(':')
+  const text = parts.map(part => part.replaceAll('%', '%25').replaceAll(':', '%3A')).join(':')
+  return Buffer.byteLength(text) <= MAX_KEY_BYTES ? text : `sha256:${sha256(text, 'hex')}`
 }
 
 const MAX_MEMO_BYTES = 1024

@@ -23,7 +23,7 @@ if not stored then
   rState, rToken, rFence, rAttempt, rMode, rVerdict, rUntil, rConflicts = 'N', token, '0', '0', mode, '-', '0', '0'
   rLease, rSettle, rBy, rFp, rBorn, rPayload = nowText, nowText, 'x', '-', nowText, '{"r":"not-run"}'
 elseif rState == 'C' and rToken == token then
-  rState = 'N'
+  rState, rLease = 'N', nowText
   ${because('not-run')}
 else return { 'OK', now, 0 } end
 ${WRITE_RECORD}

@@ -24,6 +24,8 @@ export interface BucketWatch {
     reply: R,
     replicas: number | undefined,
   ): Answer<R> | Promise<Answer<R>>
+  /** Reads the clock off a reply that has no counter. */
+  heard(tag: string, nowMs: number, sentAtMs: number): void
   /** Server time after which a claim sent now must not run, as its caller has left by then; 0 while the server's clock is not known. */
   serverDeadline(tag: string, timeoutMs: number): number
 }
@@ -94,6 +96,7 @@ export function createBucketWatch(options: {
       if (state.lostAtMs === undefined || state.marked || reply.counter === 0) return answer
       return marked(tag, state).then(() => answer)
     },
+    heard: (tag, nowMs, sentAtMs) => void serverClock.read(tag, nowMs, sentAtMs, clock.monotonic()),
     serverDeadline(tag, timeoutMs) {
       const nowMs = serverClock.latest(tag, clock.monotonic())
       return nowMs === undefined ? 0 : nowMs + Math.ceil(timeoutMs)

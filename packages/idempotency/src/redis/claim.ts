@@ -32,7 +32,7 @@ if not stored then
   if mode == 'r' then redis.call('SET', record, text, 'PX', leaseMs + keepMs)
   else redis.call('SET', record, text) end
   if not marks[2] then return { 'NEW', now, counter, us } end
-  return { 'OWN', now, counter, us, 1, 'fresh', math.max(0, now - marks[2]), mode }
+  return { 'OWN', now, counter, us, 1, 'fresh', math.max(0, now - marks[2]), mode, 0 }
 end
 `
 
@@ -76,8 +76,9 @@ local lost = redis.call('ZSCORE', bucket, '!')
 local lossAgeMs = lost and math.max(0, now - lost) or -1
 if how == 'again' then
   ${RAISE}
-  return { 'OWN', now, counter, rFence, rAttempt, how, lossAgeMs, rMode }
+  return { 'OWN', now, counter, rFence, rAttempt, how, lossAgeMs, rMode, 0 }
 end
+local closedAgeMs = how == 'retry' and math.max(0, now - rLease) or 0
 if how ~= 'lapsed' then
   rFence, rAttempt = ${int('math.max(us, rFence + 1)')}, ${int('rAttempt + 1')}
   rState, rToken, rMode, rVerdict, rUntil, rBy, rFp = 'C', token, strict, '-', '0', 'x', fp
@@ -86,7 +87,7 @@ if how ~= 'lapsed' then
 end
 ${WRITE_RECORD}
 if how == 'lapsed' then return { 'U', now, counter, rFence, math.max(0, rSettle - now), rAttempt, rMode, rPayload } end
-return { 'OWN', now, counter, rFence, rAttempt, how, lossAgeMs, rMode }
+return { 'OWN', now, counter, rFence, rAttempt, how, lossAgeMs, rMode, closedAgeMs }
 `,
 })
 
@@ -106,6 +107,7 @@ function readClaim(reply: ReplyReader): ClaimReply {
         how: 'fresh',
         lossAgeMs: -1,
         mode: undefined,
+        closedAgeMs: 0,
       }
     case 'OWN':
       return {
@@ -117,6 +119,7 @@ function readClaim(reply: ReplyReader): ClaimReply {
         how: HOWS[reply.text() as keyof typeof HOWS],
         lossAgeMs: reply.integer(),
         mode: modeOf(reply.text()),
+        closedAgeMs: reply.integer(),
       }
     case 'D':
     case 'F': {

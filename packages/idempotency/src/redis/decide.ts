@@ -34,7 +34,7 @@ if not stored then
   rLease, rSettle, rBorn = nowText, nowText, nowText
 else
   local final = rState == 'D' or rState == 'F'
-  if string.match(rVerdict, '^[^!]*') == id or (kind == 'confirm' and final) or (kind == 'release' and rState == 'N') then
+  if string.match(rVerdict, '^[^!]*') == id or (kind == 'confirm' and final) then
     return { 'OK', now, 0, 'again', 0, stored }
   end
   local wait = 0
@@ -49,6 +49,7 @@ end
 local ageMs = math.max(0, now - rLease)
 if kind == 'release' then rToken = id end
 rState, rBy, rPayload = to, kind == 'confirm' and 'c' or 'o', payload
+if to == 'N' then rLease = nowText end
 rVerdict = id .. (string.match(rVerdict, '!.*$') or '')
 ${WRITE_RECORD}
 return { 'OK', now, counter, how, ageMs, text }

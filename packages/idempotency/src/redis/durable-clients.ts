@@ -4,16 +4,19 @@ import type { Cluster } from 'ioredis'
 import { isCluster } from './cluster.ts'
 
 export interface DurableClients {
-  /** The connection of one script: WAIT blocks it, so claims and finishes have one each. */
-  for(script: string, timeoutMs: number): RedisClient
+  /** The connection of one script: WAIT blocks it, so claims and finishes have one each. None after `close`. */
+  for(script: string, timeoutMs: number): RedisClient | undefined
   close(): void
 }
 
 /** Own connections for commands followed by WAIT, made when first needed. */
 export function createDurableClients(redis: RedisClient, storeTimeoutMs: number): DurableClients {
   const clients = new Map<string, RedisClient>()
+  let closed = false
   return {
     for(script, timeoutMs) {
+      // Nobody would close what is made now.
+      if (closed) return undefined
       const name = `${script}:${timeoutMs}`
       let client = clients.get(name)
       if (client === undefined) {
@@ -23,6 +26,7 @@ export function createDurableClients(redis: RedisClient, storeTimeoutMs: number)
       return client
     },
     close() {
+      closed = true
       for (const client of clients.values()) client.disconnect()
       clients.clear()
     },

@@ -26,7 +26,7 @@ const ARGS = {
  */
 const OWN_CLAIM = `
 local own = token .. '|' .. fence .. '|'
-if stored and to ~= 'U' and string.sub(stored, 1, 4 + #own) == '1|C|' .. own then
+if stored and (to == 'D' or to == 'F') and string.sub(stored, 1, 4 + #own) == '1|C|' .. own then
   local lease, rest = string.match(stored, '^(%d+)(|%d+|%d+|[rcm]|%-|%d+|%d+|x|[^|]*|%d+|)', 5 + #own)
   if lease then
     ${RAISE}
@@ -40,7 +40,8 @@ end
 
 /**
  * Records how the own attempt ended. `settled` is how long ago the settle time of a doubt began; -1 counts it from the
- * end of the lease. An outcome of a claim that was taken over changes nothing but the count of conflicts; its token is
+ * end of the lease. A doubt that was noticed by others before starts its settle time anew: the effect has only ended now. So
+ * does one that a lookup held for "not run"; what a person or evidence said stands. An outcome of a claim that was taken over changes nothing but the count of conflicts; its token is
  * noted, so that a repeat is not counted twice.
  */
 export const finishScript: Script<readonly ['record', 'bucket'], typeof ARGS, FinishReply> = defineScript({
@@ -68,18 +69,22 @@ elseif rState == 'D' or rState == 'F' then
   superseded = not again
 elseif rState == to or (rState == 'R' and to == 'U') then again = true
 elseif rState == 'N' then
-  superseded = to ~= 'D' and to ~= 'F'
+  superseded = to == 'U' and rBy ~= 'r'
   how = 'overturned'
 else how = (rState == 'C' and now < tonumber(rLease)) and 'first' or 'late' end
 if superseded then return { 'SUPERSEDED', now, 0, rState, rFence, rAttempt, rBy, rPayload } end
+local settleAt = now - settled + settleMs
+if again and to == 'U' and settled >= 0 and settleAt > tonumber(rSettle) then
+  rSettle = ${int('settleAt')}
+  ${REWRITE_RECORD}
+  return { 'OK', now, counter, 'again' }
+end
 if again then
   ${RAISE}
   return { 'OK', now, counter, 'again' }
 end
-if to == 'U' and settled >= 0 then
-  rSettle = ${int('now - settled + settleMs')}
-  if tonumber(rLease) > now then rLease = nowText end
-end
+if to == 'U' and settled >= 0 then rSettle = ${int('settleAt')} end
+if to == 'N' or (to == 'U' and settled >= 0 and tonumber(rLease) > now) then rLease = nowText end
 if rVerdict ~= '-' then rVerdict = '-' .. (string.match(rVerdict, '!.*$') or '') end
 rState, rBy, rPayload = to, 'x', payload
 ${WRITE_RECORD}

@@ -6,19 +6,21 @@ import { readHead } from './reply.ts'
 
 export type OpenReply = Head<'OK'> & { readonly members: readonly string[] }
 
-const ARGS = { offset: 'integer', limit: 'integer' } as const
-
-/** One page of a bucket, due or not. Two members, `#` and `!`, name no record. */
-export const openScript: Script<readonly ['bucket'], typeof ARGS, OpenReply> = defineScript({
+/**
+ * The members of a bucket, due or not, longest due first, as they are at one moment: between two pages a record may move
+ * to where no page looks any more, and a cursor means nothing to the primary a failover leaves. Two members, `#` and `!`,
+ * name no record.
+ */
+export const openScript: Script<readonly ['bucket'], Readonly<Record<string, never>>, OpenReply> = defineScript({
   name: 'idempotency.open',
   keys: ['bucket'],
-  args: ARGS,
+  args: {},
   reply: reply => ({ ...readHead(reply, ['OK']), members: reply.texts() }),
   lua: `
 local time = redis.call('TIME')
 local now = tonumber(time[1]) * 1000 + math.floor(tonumber(time[2]) / 1000)
 local reply = { 'OK', now, 0 }
-for _, member in ipairs(redis.call('ZRANGE', bucket, offset, offset + limit - 1)) do reply[#reply + 1] = member end
+for index, member in ipairs(redis.call('ZRANGE', bucket, 0, -1)) do reply[index + 3] = member end
 return reply
 `,
 })

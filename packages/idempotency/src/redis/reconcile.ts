@@ -3,12 +3,15 @@ import type { ReplyReader, Script } from '@safety/redis-core'
 
 import { modeOf, stateOf } from '../record.ts'
 import type { ReconcileReply } from '../store.ts'
-import { because, int, RAISE, READ_RECORD, WRITE_RECORD } from './record-lua.ts'
+import { because, int, RAISE, READ_RECORD, stricter, WRITE_RECORD } from './record-lua.ts'
 import { readHead } from './reply.ts'
 
-const ARGS = { member: 'text', rtoken: 'text', leaseMs: 'integer', keepMs: 'text' } as const
+const ARGS = { member: 'text', rtoken: 'text', mode: 'text', leaseMs: 'integer', keepMs: 'text' } as const
 
-/** Takes a doubt, or a lapse, for one reconciler at a time. A lapsed `repeat` claim needs none: it becomes not run. */
+/**
+ * Takes a doubt, or a lapse, for one reconciler at a time. A claim that lapsed where every side says `repeat` needs none:
+ * it becomes not run.
+ */
 export const reconcileScript: Script<readonly ['record', 'bucket'], typeof ARGS, ReconcileReply> = defineScript({
   name: 'idempotency.reconcile',
   keys: ['record', 'bucket'],
@@ -27,9 +30,10 @@ if rState == 'R' and string.match(rVerdict, '^[^!]*') ~= rtoken and now < tonumb
 end
 local was, due = rState, ${int('now + leaseMs')}
 if was == 'C' then
+  rMode = ${stricter('rMode', 'mode')}
   ${because('lapsed')}
 end
-if was == 'C' and rMode == 'r' then rState = 'N'
+if was == 'C' and rMode == 'r' then rState, rLease = 'N', nowText
 else
   rState, rUntil = 'R', due
   rVerdict = rtoken .. (string.match(rVerdict, '!.*$') or '')

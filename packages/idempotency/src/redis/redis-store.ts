@@ -33,8 +33,6 @@ export interface RedisStoreOptions {
   readonly onLoss: (place: Place, notice: LossNotice) => void
 }
 
-const PAGE = 500
-
 type Keys = readonly ['record', 'bucket']
 type Send = <A extends ScriptArgs, R extends Head<string>>(
   script: Script<Keys, A, R>,
@@ -65,10 +63,12 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     const before = watch.before(place.tag)
     const run = runOptions(clock, sendOptions)
     const { durability } = sendOptions
-    if (durability === undefined) {
-      return runScript(redis, script, input, run).then(reply => watch.after(place, before, reply, undefined))
+    const client = durability && durable.for(script.name, durability.timeoutMs)
+    if (durability === undefined || client === undefined) {
+      // Closed: the end of an effect that outlived its instance is kept all the same, though nobody waits for replicas.
+      const replicas = durability && 0
+      return runScript(redis, script, input, run).then(reply => watch.after(place, before, reply, replicas))
     }
-    const client = durable.for(script.name, durability.timeoutMs)
     const wait = { ...run, replicas: durability.replicas, waitMs: durability.timeoutMs }
     return runScriptDurably(client, script, input, wait).then(({ value, replicas }) =>
       watch.after(place, before, value, replicas),
@@ -81,7 +81,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     effectId: place => effectIdOf(namespace, place.effect, place.part),
     ...executorSide(send, watch, storeTimeoutMs),
     ...reconcilerSide(send),
-    ...readingSide(redis, layout, clock),
+    ...readingSide(redis, layout, watch, clock),
     close: () => durable.close(),
   }
 }
@@ -93,7 +93,9 @@ function executorSide(
 ): Pick<Store, 'claim' | 'renew' | 'finish' | 'abandon'> {
   return {
     claim(place, input, options) {
-      const notAfter = watch.serverDeadline(place.tag, Math.min(storeTimeoutMs, options.deadlineMs))
+      // A durable claim may have to wait until the WAIT of others is over; its caller waits as well.
+      const patienceMs = storeTimeoutMs + (options.durability?.timeoutMs ?? 0)
+      const notAfter = watch.serverDeadline(place.tag, Math.min(patienceMs, options.deadlineMs))
       return send(claimScript, place, member => claimArgs(member, input, notAfter), options)
     },
     renew: (place, input, options) => send(renewScript, place, member => renewArgs(member, input), options),
@@ -130,8 +132,13 @@ function finishArgs(member: string, input: FinishInput): ArgsOf<typeof finishScr
 
 function reconcilerSide(send: Send): Pick<Store, 'reconcile' | 'resolve' | 'decide'> {
   return {
-    reconcile: (place, { keepMs, ...input }, options) =>
-      send(reconcileScript, place, member => ({ member, ...input, keepMs: String(keepMs) }), options),
+    reconcile: (place, { mode, keepMs, ...input }, options) =>
+      send(
+        reconcileScript,
+        place,
+        member => ({ member, ...input, mode: MODE_LETTERS[mode], keepMs: String(keepMs) }),
+        options,
+      ),
     resolve: (place, { fence, keepMs, ...input }, options) =>
       send(
         resolveScript,
@@ -152,25 +159,33 @@ function reconcilerSide(send: Send): Pick<Store, 'reconcile' | 'resolve' | 'deci
 function readingSide(
   redis: RedisClient,
   layout: KeyLayout,
+  watch: BucketWatch,
   clock: Clock,
 ): Pick<Store, 'read' | 'due' | 'open' | 'scan'> {
   const placesOf = (tag: string, members: readonly string[]): readonly Place[] =>
     members.flatMap(member => layout.memberPlace(tag, member) ?? [])
+  // A process that only sweeps learns of a jump of the server's clock from these.
+  const heard = async <R extends Head<string>>(tag: string, run: () => Promise<R>): Promise<R> => {
+    const sentAtMs = clock.monotonic()
+    const reply = await run()
+    watch.heard(tag, reply.nowMs, sentAtMs)
+    return reply
+  }
   return {
     async read(place, options) {
       const input = { keys: { record: layout.keysOf(place).record }, args: {} }
-      const reply = await runScript(redis, readScript, input, runOptions(clock, options))
+      const reply = await heard(place.tag, () => runScript(redis, readScript, input, runOptions(clock, options)))
       return reply.tag === 'OK' ? reply.record : undefined
     },
     async due(tag, limit, options) {
       const input = { keys: { bucket: layout.bucket(tag) }, args: { limit } }
-      const { members } = await runScript(redis, dueScript, input, runOptions(clock, options))
+      const { members } = await heard(tag, () => runScript(redis, dueScript, input, runOptions(clock, options)))
       return placesOf(tag, members)
     },
-    async open(tag, offset, options) {
-      const input = { keys: { bucket: layout.bucket(tag) }, args: { offset, limit: PAGE } }
-      const { members } = await runScript(redis, openScript, input, runOptions(clock, options))
-      return { places: placesOf(tag, members), next: members.length < PAGE ? undefined : offset + PAGE }
+    async open(tag, options) {
+      const input = { keys: { bucket: layout.bucket(tag) }, args: {} }
+      const { members } = await heard(tag, () => runScript(redis, openScript, input, runOptions(clock, options)))
+      return placesOf(tag, members)
     },
     scan: (effect, options) => scanRecords(redis, layout, effect, { ...options, clock }),
   }

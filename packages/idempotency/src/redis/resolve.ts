@@ -35,6 +35,7 @@ if rState ~= 'R' then return { 'STALE', now, 0, rState } end
 if to == 'N' and now < tonumber(rSettle) then return { 'EARLY', now, 0, rSettle - now } end
 rState = to
 if to ~= 'U' then rBy = 'r' end
+if to == 'N' then rLease = nowText end
 if payload ~= '' then rPayload = payload end
 ${WRITE_RECORD}
 return { 'OK', now, counter, 'first', ageMs }

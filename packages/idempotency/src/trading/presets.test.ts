@@ -74,4 +74,14 @@ describe('the five presets', () => {
     // @ts-expect-error a misspelt setting
     ledgerWrite({ recovery: manual, leaseMS: 1, run: (_input: { transactionId: string }) => 1 })
   })
+
+  test('an override that is undefined is none: name, key, fingerprint and recovery stay', () => {
+    const placement = orderPlacement({ recovery: manual, fingerprint: undefined, run: (_input: Order) => 1 })
+    expect(placement.fingerprint && placement.fingerprint(order)).toMatchObject({ quantity: '1.5' })
+    const preset = { recovery: manual, run: (_input: Order) => 1, name: undefined, key: undefined }
+    expect(orderPlacement(preset as never)).toMatchObject({ name: 'order_placement', key: expect.any(Function) })
+    expect(pnlWrite({ recovery: undefined, run: (_input: { tradeId: string; revision: number }) => 1 })).toMatchObject({
+      recovery: { mode: 'repeat' },
+    })
+  })
 })

@@ -33,7 +33,8 @@ export function orderPlacement<I, T>(preset: Preset<I, T>): EffectOptions<I, T> 
   if (preset.recovery?.mode === 'repeat') {
     throw optionError('recovery', `'repeat' would send an order again: use 'reconcile' with a lookup, or 'manual'`)
   }
-  return effectOf('order_placement', orderKey, { fingerprint: orderFingerprint as (input: I) => unknown, ...preset })
+  const fingerprint = preset.fingerprint ?? (orderFingerprint as (input: I) => unknown)
+  return effectOf('order_placement', orderKey, { ...preset, fingerprint })
 }
 
 /** `position_update`: key `positionUpdateKey` of the input, the whole input as fingerprint. */
@@ -75,5 +76,5 @@ export function tradeStateWrite<I, T>(preset: Preset<I, T>): EffectOptions<I, T>
 
 /** Inputs without the parts of the key come with a `key` of their own, or the key function throws and nothing runs. */
 function effectOf<I, T>(name: string, key: (parts: never) => string, preset: Preset<I, T>): EffectOptions<I, T> {
-  return { name, key: key as (input: unknown) => string, ...preset }
+  return { ...preset, name: preset.name ?? name, key: preset.key ?? (key as (input: unknown) => string) }
 }
