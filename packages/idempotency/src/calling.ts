@@ -53,9 +53,9 @@ export async function call(engine: Engine, intent: Intent, { signal, waiting }: 
   }
 }
 
-/** An open record never expires: if the key this call met busy or in doubt is fresh now, the store has lost it. */
+/** An open record never expires: if the attempt this call met busy or in doubt is not counted, the store has lost it. */
 function sinceMet(claimed: Claimed): Claimed {
-  const lost = claimed.kind === 'answered' && claimed.reply.tag === 'OWN' && claimed.reply.how === 'fresh'
+  const lost = claimed.kind === 'answered' && claimed.reply.tag === 'OWN' && claimed.reply.attempt === 1
   return lost ? { ...claimed, ownLossAgeMs: 0 } : claimed
 }
 

@@ -46,10 +46,10 @@ export async function execute(
   }
   if (reply.how === 'takeover') tell(engine, intent, attempt, { type: 'lapsed' })
   // What is seldom needed is awaited only when it is: each await costs a call as much as a hash.
-  const refusing = requireDurable(engine, intent, attempt, granted.replicas)
-  if (refusing) await refusing
   const verifying = verifyAfterLoss(engine, intent, attempt, sinceLossMs(reply, granted))
   if (verifying) return { kind: 'doubt', doubt: await verifying }
+  const refusing = requireDurable(engine, intent, attempt, granted.replicas)
+  if (refusing) await refusing
   const lease = createLease(engine, intent, attempt, granted.leaseFromMs)
   try {
     const stop = failpoint('idempotency:before-effect')
@@ -117,7 +117,8 @@ async function refuse(
 function sinceLossMs({ lossAgeMs, how, closedAgeMs }: Own, { ownLossAgeMs }: Granted): number {
   const one = lossAgeMs < 0 || ownLossAgeMs < 0
   const ageMs = one ? Math.max(lossAgeMs, ownLossAgeMs) : Math.min(lossAgeMs, ownLossAgeMs)
-  return how === 'retry' && ageMs > closedAgeMs ? -1 : ageMs
+  // Within a millisecond nobody knows which came first, and a lookup that is asked for nothing may leave its call in doubt.
+  return how !== 'fresh' && ageMs + 1 >= closedAgeMs ? -1 : ageMs
 }
 
 /** The bucket lost writes a while ago: a key that looks free may have run before, so it is looked up, not run. */

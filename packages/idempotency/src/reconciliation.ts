@@ -200,10 +200,16 @@ async function leave(
   const { reply, settledAtMs } = hold
   const mode = options.definition ? stricterMode(reply.mode, options.definition.mode) : reply.mode
   const settleInMs = why.early === true ? Math.max(1, Math.ceil(settledAtMs - engine.clock.monotonic())) : undefined
-  const reason = doubtReasonOf(parsePayload(reply.payload).reason)
+  const parsed = parsePayload(reply.payload)
+  const reason = doubtReasonOf(parsed.reason)
   const retryAfterMs = why.retryAfterMs ?? why.heldMs
   const nextMs = options.nextMs({ mode, ageMs: reply.ageMs, wantedMs: settleInMs ?? retryAfterMs })
-  const payload = why.retryAfterMs ? askLater(engine, hold, reason, why.retryAfterMs) : ''
+  // An empty one keeps what is there.
+  let payload = ''
+  if (why.retryAfterMs) payload = askLater(engine, hold, reason, why.retryAfterMs)
+  // A newer answer, which names no time.
+  else if (why.heldMs === undefined && parsed.askAtMs !== undefined)
+    payload = openPayload(memoTextOf(parsed.memo), reason)
   const resolved = await resolve(engine, subject, hold, 'U', payload, Math.round(nextMs))
   if (!resolved.ok) return { kind: 'store', error: resolved.error }
   const answer = resolved.answer.reply

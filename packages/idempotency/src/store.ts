@@ -28,7 +28,7 @@ export type ClaimReply =
       readonly lossAgeMs: number
       /** The stricter of the stored and the given mode; undefined: nothing was stored, the given one holds. */
       readonly mode: Mode | undefined
-      /** `retry`: since the "not run" it follows. */
+      /** How old the "not run" is that the claim follows; since 1970 if it follows none. Not for `fresh`. */
       readonly closedAgeMs: number
     })
   | (Head<'D' | 'F'> & {

@@ -84,7 +84,7 @@ describe('disposal ends a call that has not dispatched its effect', () => {
   test('connections for WAIT are not made again after they were closed', () => {
     const durable = createDurableClients(redis, 1000)
     durable.close()
-    expect(durable.for('idempotency.claim', 100)).toBeUndefined()
+    expect(durable.for('idempotency.claim', { replicas: 1, timeoutMs: 100 })).toBeUndefined()
   })
 
   test('one whose claim is granted only now runs nothing, and its key is free again', async () => {

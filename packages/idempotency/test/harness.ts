@@ -109,6 +109,13 @@ export async function lapse(redis: Redis, namespace: string, effect: string, key
   await redis.zadd(bucket, nowMs, member)
 }
 
+/** Another key of the effect whose record lies in the same bucket. */
+export function inBucketOf(namespace: string, effect: string, key: string): string {
+  const layout = createKeyLayout(namespace)
+  const { tag } = layout.place(effect, key)
+  for (let number = 0; ; number += 1) if (layout.place(effect, `k${number}`).tag === tag) return `k${number}`
+}
+
 /** What a rejected promise was rejected with. */
 export async function rejection<E = { code?: string; outcome?: string; retryable?: boolean } & Record<string, unknown>>(
   work: Promise<unknown>,

@@ -192,4 +192,17 @@ describe('a doubt that its lookup cannot decide yet is reported like any other',
     expect(asked[1]).toMatchObject({ memo: { order: 'k' }, attempt: 1, effectId: asked[0]?.effectId })
     expect(await here.idem.inspect('pay', 'k')).toMatchObject({ state: 'done', source: 'lookup', value: 7 })
   })
+
+  test('a later answer that names no time ends what an earlier one asked for', async () => {
+    await using here = instance(redis)
+    const answers: unknown[] = [{ outcome: 'unknown', retryAfterMs: 3_600_000 }, { outcome: 'not-run' }]
+    const effect = doubtful(here, () => answers.shift() ?? { outcome: 'not-run' }, 300)
+    for (let round = 0; round < 2; round += 1) {
+      expect(await rejection(effect('k'))).toMatchObject({ code: 'ERR_IDEMPOTENCY_IN_DOUBT' })
+    }
+    expect(answers).toEqual([])
+    await using sweeper = here.idem.startSweeper({ intervalMs: 3_600_000 })
+    await eventually(async () => (await sweeper.sweepOnce()).resolved === 1)
+    expect(await here.idem.inspect('pay', 'k')).toMatchObject({ state: 'not-run', memo: { order: 'k' } })
+  })
 })

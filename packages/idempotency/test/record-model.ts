@@ -89,13 +89,15 @@ export function finish(m: Model, token: string, fence: number, to: 'D' | 'F' | '
   let how = r.s === 'C' && now < r.lease ? 'first' : 'late'
   if (r.s === 'N') {
     if (to === 'U' && r.by !== 'r') return 'SUPERSEDED N'
+    // A verdict from after the settle time of this end knew of it.
+    if (to === 'U' && r.lease > now + SETTLE) return 'OK again'
     how = 'overturned'
   }
   if (to === 'U') {
     r.settle = now + SETTLE
     r.lease = Math.min(r.lease, now)
   }
-  if (to === 'N') r.lease = now
+  if (to === 'N') r.lease = Math.floor(r.fence / 1000)
   r.s = to
   r.by = 'x'
   r.rtoken = '-'
@@ -106,7 +108,7 @@ export function abandon(m: Model, token: string): string {
   const { r, now } = m
   if (!r) {
     const base = {
-      lease: now,
+      lease: 0,
       settle: now,
       mode: 'c',
       rtoken: '-',
@@ -119,7 +121,7 @@ export function abandon(m: Model, token: string): string {
     m.r = { s: 'N', token, fence: 0, ...base }
   } else if (r.s === 'C' && r.token === token) {
     r.s = 'N'
-    r.lease = now
+    r.lease = 0
   }
   return 'OK'
 }

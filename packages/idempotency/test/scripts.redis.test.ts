@@ -324,6 +324,33 @@ describe('finish', () => {
   })
 })
 
+describe('finish of an unclear end that meets a lookup\'s "not run"', () => {
+  /** Lapsed, then looked up: not run. */
+  async function foundNotRun(): Promise<{ here: SetUp; fence: number }> {
+    const here = setUp()
+    const fence = await owned(here, { leaseMs: FORCE_EXPIRED, settleMs: 0 })
+    await sleep(5)
+    expect(await here.reconcile('r-1')).toMatchObject({ tag: 'RECON' })
+    expect(await here.resolve('r-1', fence, 'N', '{}')).toMatchObject({ tag: 'OK' })
+    await sleep(5)
+    return { here, fence }
+  }
+
+  test('reopens it when the effect ended after the verdict, or too shortly before it', async () => {
+    const { here, fence } = await foundNotRun()
+    const unclear = { to: 'U', payload: '{}', settleMs: 60_000, settled: 1000 }
+    expect(await here.finish('token-1', fence, unclear)).toMatchObject({ tag: 'OK', how: 'overturned' })
+    expect((await here.stored()).state).toBe('in-doubt')
+  })
+
+  test('leaves it when the verdict came a settle time after the end: the reply of an earlier finish was lost', async () => {
+    const { here, fence } = await foundNotRun()
+    const unclear = { to: 'U', payload: '{}', settleMs: 100, settled: 1000 }
+    expect(await here.finish('token-1', fence, unclear)).toMatchObject({ tag: 'OK', how: 'again' })
+    expect((await here.stored()).state).toBe('not-run')
+  })
+})
+
 describe('abandon', () => {
   test('ends the own claim, or leaves the token as ended for 5 minutes, so that the ghost claim meets ENDED', async () => {
     const owning = setUp()

@@ -5,8 +5,7 @@ import type { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 
 import type { LookupAnswer, Recovery } from '../src/index.ts'
-import { createKeyLayout } from '../src/redis/keys.ts'
-import { eventually, gate, instance, receiver, rejection, sleep } from './harness.ts'
+import { eventually, gate, inBucketOf, instance, receiver, rejection, sleep } from './harness.ts'
 import type { Instance, Receiver } from './harness.ts'
 
 let server: RedisServer
@@ -28,13 +27,6 @@ function buying(here: Instance, at: Receiver, recovery: (at: Receiver) => Recove
     leaseMs: 1000,
     run: (_input, ctx) => at.take(ctx, 'receipt'),
   })
-}
-
-/** Another key of the effect whose record lies in the same bucket. */
-function inBucketOf(namespace: string, key: string): string {
-  const layout = createKeyLayout(namespace)
-  const { tag } = layout.place('buy', key)
-  for (let number = 0; ; number += 1) if (layout.place('buy', `k${number}`).tag === tag) return `k${number}`
 }
 
 async function dump(): Promise<[string, Buffer][]> {
@@ -169,7 +161,7 @@ describe('the store loses acknowledged writes [claim 26]', () => {
         return at.take(ctx, 'receipt')
       },
     })
-    const other = inBucketOf(here.namespace, 'a')
+    const other = inBucketOf(here.namespace, 'buy', 'a')
     for (const key of ['a', other]) expect(await rejection(effect(key))).toMatchObject({ code: 'ECONNREFUSED' })
     const before = await dump()
     refused = false

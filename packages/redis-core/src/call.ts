@@ -166,6 +166,8 @@ export function proceed<R, T>(call: Call<R, T>): void {
   if (state === 'ready') {
     call.phase = 'sent'
     if (call.leaveGate !== undefined) call.leaveGate()
+    // It may come back to wait here: the next time it stands at the gate anew.
+    call.leaveGate = undefined
     trySend(call)
   } else if (state === 'ended') {
     neverSent(call, 'the client is closed')

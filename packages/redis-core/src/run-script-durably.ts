@@ -99,8 +99,24 @@ function leave(redis: RedisClient, line: Line): void {
       line.blocked = false
       return
     }
-    if (group.length > 0) return void sendGroup(redis, group, first.durability).then(() => leave(redis, line))
+    if (group.length > 0) return occupy(redis, line, group, first.durability)
   }
+}
+
+/** Sends a group; the next one leaves when its WAIT has ended, or all of its calls. */
+function occupy(redis: RedisClient, line: Line, group: readonly Pending[], durability: Durability): void {
+  const [{ clock }] = group as [Pending]
+  let freed = false
+  const free = (): void => {
+    if (freed) return
+    freed = true
+    timer.cancel()
+    leave(redis, line)
+  }
+  // ioredis may forget a pipeline whose connection broke (redis/ioredis#2193). Each call ends by its own deadline.
+  const lastMs = group.reduce((latest, { dueMs }) => Math.max(latest, dueMs), 0)
+  const timer = clock.setTimeout(free, Math.max(0, lastMs - clock.monotonic()))
+  void sendGroup(redis, group, durability).then(free)
 }
 
 function isAlike(one: Durability, other: Durability): boolean {

@@ -16,7 +16,7 @@ async function following(master: RedisClient): Promise<void> {
   })
 }
 
-describe.each(variants)('runScriptDurably, $name', ({ connect }) => {
+describe.each(variants)('runScriptDurably, $name', ({ connect, own }) => {
   test('counts the replicas that confirmed, and 0 while the replica hangs', async () => {
     await using master = await startRedis()
     await using replica = await startRedis({ replicaOf: master })
@@ -96,6 +96,50 @@ describe.each(variants)('runScriptDurably, $name', ({ connect }) => {
       expect(await durably('a')).toEqual({ value: 2, replicas: 1 })
     } finally {
       replica.resume()
+      redis.disconnect()
+    }
+  })
+
+  test('a call that waited for the connection and then for a WAIT is sent when the connection comes back', async () => {
+    await using master = await startRedis()
+    await using proxy = await startFaultProxy(master)
+    const redis = connect(proxy.url, { commandTimeoutMs: 10_000, maxReconnectDelayMs: 20 })
+    try {
+      const keys = testKeyspace()
+      const durably = (name: string, waitMs: number) =>
+        runScriptDurably(redis, increment, plus(keys.key(name)), { replicas: 1, waitMs, deadlineMs: 30_000 })
+      // Not connected yet: both stand at the gate first.
+      const first = durably('a', 20_000)
+      const second = durably('b', 50)
+      await until(() => (proxy.log().some(line => line.command === 'wait') ? true : undefined))
+      proxy.cut()
+      // Its script had answered.
+      expect(await first).toEqual({ value: 1, replicas: 0 })
+      expect(await second).toEqual({ value: 1, replicas: 0 })
+    } finally {
+      redis.disconnect()
+    }
+  })
+
+  test('an own client whose pipeline was lost is free again after the deadline of its calls', async () => {
+    await using master = await startRedis()
+    await using proxy = await startFaultProxy(master)
+    const redis = own({ port: proxy.port, autoResendUnfulfilledCommands: false, maxRetriesPerRequest: null })
+    redis.on('error', () => {})
+    try {
+      await whenReady(redis)
+      const keys = testKeyspace()
+      const durably = (name: string) =>
+        runScriptDurably(redis, increment, plus(keys.key(name)), { replicas: 0, waitMs: 50, deadlineMs: 700 })
+      const held = proxy.hold({ command: 'eval' })
+      const lost = endOf(durably('a'))
+      await until(() => (held.fired > 0 ? true : undefined))
+      proxy.cut()
+      proxy.release()
+      expect((await lost).error).toMatchObject({ code: 'ERR_REDIS_UNKNOWN' })
+      await whenReady(redis)
+      await until(async () => ((await endOf(durably('b'))).error === undefined ? true : undefined))
+    } finally {
       redis.disconnect()
     }
   })

@@ -21,9 +21,9 @@ local due = nowText
 if not stored then
   keepMs = '300000'
   rState, rToken, rFence, rAttempt, rMode, rVerdict, rUntil, rConflicts = 'N', token, '0', '0', mode, '-', '0', '0'
-  rLease, rSettle, rBy, rFp, rBorn, rPayload = nowText, nowText, 'x', '-', nowText, '{"r":"not-run"}'
+  rLease, rSettle, rBy, rFp, rBorn, rPayload = '0', nowText, 'x', '-', nowText, '{"r":"not-run"}'
 elseif rState == 'C' and rToken == token then
-  rState, rLease = 'N', nowText
+  rState, rLease = 'N', '0'
   ${because('not-run')}
 else return { 'OK', now, 0 } end
 ${WRITE_RECORD}

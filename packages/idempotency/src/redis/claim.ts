@@ -32,6 +32,7 @@ if not stored then
   if mode == 'r' then redis.call('SET', record, text, 'PX', leaseMs + keepMs)
   else redis.call('SET', record, text) end
   if not marks[2] then return { 'NEW', now, counter, us } end
+  if tonumber(marks[2]) > now then redis.call('ZADD', bucket, now, '!') end
   return { 'OWN', now, counter, us, 1, 'fresh', math.max(0, now - marks[2]), mode, 0 }
 end
 `
@@ -74,20 +75,22 @@ elseif rState == 'U' or rState == 'R' then
 else how = rState == 'N' and 'retry' or 'takeover' end
 local lost = redis.call('ZSCORE', bucket, '!')
 local lossAgeMs = lost and math.max(0, now - lost) or -1
+-- The server's clock went back: a mark from its future would be younger than every verdict to come.
+if lost and tonumber(lost) > now then redis.call('ZADD', bucket, nowText, '!') end
 if how == 'again' then
   ${RAISE}
-  return { 'OWN', now, counter, rFence, rAttempt, how, lossAgeMs, rMode, 0 }
+  return { 'OWN', now, counter, rFence, rAttempt, how, lossAgeMs, rMode, math.max(0, now - rUntil) }
 end
-local closedAgeMs = how == 'retry' and math.max(0, now - rLease) or 0
+local closedAt = how == 'retry' and rLease or '0'
 if how ~= 'lapsed' then
   rFence, rAttempt = ${int('math.max(us, rFence + 1)')}, ${int('rAttempt + 1')}
-  rState, rToken, rMode, rVerdict, rUntil, rBy, rFp = 'C', token, strict, '-', '0', 'x', fp
+  rState, rToken, rMode, rVerdict, rUntil, rBy, rFp = 'C', token, strict, '-', closedAt, 'x', fp
   rLease, rSettle = due, ${int('now + leaseMs + settleMs')}
   rPayload = memo == '' and '{}' or '{"m":' .. memo .. '}'
 end
 ${WRITE_RECORD}
 if how == 'lapsed' then return { 'U', now, counter, rFence, math.max(0, rSettle - now), rAttempt, rMode, rPayload } end
-return { 'OWN', now, counter, rFence, rAttempt, how, lossAgeMs, rMode, closedAgeMs }
+return { 'OWN', now, counter, rFence, rAttempt, how, lossAgeMs, rMode, math.max(0, now - closedAt) }
 `,
 })
 

@@ -46,7 +46,7 @@ else
   end
   if rState == 'N' then how = 'overturned' end
 end
-local ageMs = math.max(0, now - rLease)
+local ageMs = rState == 'N' and 0 or math.max(0, now - rLease)
 if kind == 'release' then rToken = id end
 rState, rBy, rPayload = to, kind == 'confirm' and 'c' or 'o', payload
 if to == 'N' then rLease = nowText end

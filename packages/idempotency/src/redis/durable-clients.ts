@@ -4,8 +4,8 @@ import type { Cluster } from 'ioredis'
 import { isCluster } from './cluster.ts'
 
 export interface DurableClients {
-  /** The connection of one script: WAIT blocks it, so claims and finishes have one each. None after `close`. */
-  for(script: string, timeoutMs: number): RedisClient | undefined
+  /** The connection for one script and WAIT: each blocks its own, and none another's. None after `close`. */
+  for(script: string, durability: { replicas: number; timeoutMs: number }): RedisClient | undefined
   close(): void
 }
 
@@ -14,10 +14,10 @@ export function createDurableClients(redis: RedisClient, storeTimeoutMs: number)
   const clients = new Map<string, RedisClient>()
   let closed = false
   return {
-    for(script, timeoutMs) {
+    for(script, { replicas, timeoutMs }) {
       // Nobody would close what is made now.
       if (closed) return undefined
-      const name = `${script}:${timeoutMs}`
+      const name = `${script}:${replicas}:${timeoutMs}`
       let client = clients.get(name)
       if (client === undefined) {
         client = duplicate(redis, timeoutMs + storeTimeoutMs)

@@ -53,6 +53,7 @@ export const finishScript: Script<readonly ['record', 'bucket'], typeof ARGS, Fi
 ${OWN_CLAIM}
 ${READ_FIELDS}
 local how, due, again, superseded = 'recreated', nowText, false, false
+local settleAt = now - settled + settleMs
 if not stored then
   rState, rToken, rFence, rAttempt, rMode, rUntil, rConflicts = 'C', token, fence, ${int('attempt')}, mode, '0', '0'
   rLease, rSettle, rFp, rBorn, rVerdict = nowText, ${int('now + settleMs')}, fp, nowText, '-'
@@ -68,13 +69,13 @@ elseif rState == 'D' or rState == 'F' then
   again = rState == to and rBy == 'x'
   superseded = not again
 elseif rState == to or (rState == 'R' and to == 'U') then again = true
-elseif rState == 'N' then
-  superseded = to == 'U' and rBy ~= 'r'
-  how = 'overturned'
+elseif rState == 'N' and to == 'U' and (rBy ~= 'r' or settled < 0 or tonumber(rLease) > settleAt) then
+  again = rBy == 'r'
+  superseded = not again
+elseif rState == 'N' then how = 'overturned'
 else how = (rState == 'C' and now < tonumber(rLease)) and 'first' or 'late' end
 if superseded then return { 'SUPERSEDED', now, 0, rState, rFence, rAttempt, rBy, rPayload } end
-local settleAt = now - settled + settleMs
-if again and to == 'U' and settled >= 0 and settleAt > tonumber(rSettle) then
+if again and rState ~= 'N' and to == 'U' and settled >= 0 and settleAt > tonumber(rSettle) then
   rSettle = ${int('settleAt')}
   ${REWRITE_RECORD}
   return { 'OK', now, counter, 'again' }
@@ -84,7 +85,8 @@ if again then
   return { 'OK', now, counter, 'again' }
 end
 if to == 'U' and settled >= 0 then rSettle = ${int('settleAt')} end
-if to == 'N' or (to == 'U' and settled >= 0 and tonumber(rLease) > now) then rLease = nowText end
+if to == 'N' then rLease = ${int('math.floor(rFence / 1000)')}
+elseif to == 'U' and settled >= 0 and tonumber(rLease) > now then rLease = nowText end
 if rVerdict ~= '-' then rVerdict = '-' .. (string.match(rVerdict, '!.*$') or '') end
 rState, rBy, rPayload = to, 'x', payload
 ${WRITE_RECORD}

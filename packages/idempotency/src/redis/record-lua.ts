@@ -18,7 +18,8 @@ local stored = redis.call('GET', record)
 /**
  * Behind `GET_RECORD`: the fields of the stored text as texts (`rState` is nil when there is no record), and `now` as text.
  *
- * In state N `rLease` is when it was found not to have run: what is known of it can be older than a loss of the store.
+ * In state N `rLease` is as of when that is known: of a verdict, when it was given; of an executor that ran nothing, when
+ * it was granted the key; 0 of a claim nobody knows the fate of. A loss of the store after that may have hit the key.
  * `rVerdict` is the token of the reconciler or the id of the verdict, and behind a `!` the token last counted as conflict.
  */
 export const READ_FIELDS = `

@@ -63,7 +63,7 @@ export function createRedisStore(options: RedisStoreOptions): Store {
     const before = watch.before(place.tag)
     const run = runOptions(clock, sendOptions)
     const { durability } = sendOptions
-    const client = durability && durable.for(script.name, durability.timeoutMs)
+    const client = durability && durable.for(script.name, durability)
     if (durability === undefined || client === undefined) {
       // Closed: the end of an effect that outlived its instance is kept all the same, though nobody waits for replicas.
       const replicas = durability && 0
