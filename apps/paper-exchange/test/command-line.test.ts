@@ -218,3 +218,14 @@ describe.runIf(existsSync('/dev/full'))('a stdout that cannot be written', () =>
     expect(stderr).toBe('error: stdout cannot be written (ENOSPC)\n')
   })
 })
+
+test.each([
+  [['run', 'redis://:s3cret@host']],
+  [['run', '--port', 'redis://:s3cret@host']],
+  [['--x=redis://:s3cret@host']],
+])('a URL somebody typed is not repeated: %j', async args => {
+  const { code, stderr } = await inProcess(args)
+  expect(code).toBe(2)
+  expect(stderr).toContain('[hidden]')
+  expect(stderr).not.toContain('s3cret')
+})

@@ -1,5 +1,6 @@
 import { accessSync, constants } from 'node:fs'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { commandLineOf } from './command-error.ts'
 import { ConfigError, readEnvironment } from './config.ts'
 import { strategyNames } from './strategy/catalog.ts'
 import type { TraderCommandOptions } from './trader-command.ts'
@@ -155,9 +156,9 @@ async function main(): Promise<number> {
     exitCode = code
   })
   const quiet = (command: Command): Command =>
-    command
-      .exitOverride()
-      .configureOutput({ outputError: (text, write) => write(text.replace(/^error: /, 'trader: ')) })
+    command.exitOverride().configureOutput({
+      outputError: (message, write) => write(`trader: ${commandLineOf({ message })}\n`),
+    })
   for (const command of [root, ...root.commands]) quiet(command)
   try {
     await root.parseAsync(process.argv)

@@ -221,3 +221,22 @@ describe.runIf(existsSync('/dev/full'))('a stdout that cannot be written', () =>
     expect(stderr).toBe('trader: stdout cannot be written (ENOSPC)\n')
   })
 })
+
+describe('a command line that is not understood', () => {
+  test.each([
+    [['trader', '--redis=redis://:s3cret@127.0.0.1']],
+    [['trader', '--mode', 'redis://:s3cret@127.0.0.1']],
+    [['redis://:s3cret@127.0.0.1']],
+    [['demo', 'redis://:s3cret@127.0.0.1']],
+    [['demo', '--seed', 'redis://:s3cret@127.0.0.1']],
+  ])('is told in one line, without the URL somebody typed: %j', async args => {
+    const child = spawn(process.execPath, [main, ...args], { stdio: ['ignore', 'pipe', 'pipe'] })
+    let output = ''
+    for (const stream of [child.stdout, child.stderr])
+      stream.setEncoding('utf8').on('data', (chunk: string) => (output += chunk))
+    expect(await new Promise(resolve => child.once('close', resolve))).toBe(2)
+    expect(output).toContain('[hidden]')
+    expect(output).not.toContain('s3cret')
+    expect(output.trimEnd().split('\n')).toHaveLength(1)
+  })
+})

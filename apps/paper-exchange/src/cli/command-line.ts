@@ -100,7 +100,12 @@ export async function runCommandLine(args: readonly string[], io: CommandIo): Pr
   const program = new Command('paper-exchange')
     .description('An exchange on loopback that speaks the Binance Spot dialect and cannot be fooled.')
     .exitOverride()
-    .configureOutput({ writeOut: text => io.out(text), writeErr: text => io.err(text) })
+    .configureOutput({
+      writeOut: text => io.out(text),
+      writeErr: text => io.err(text),
+      // Commander repeats what was typed; a URL, with its password, is left out.
+      outputError: (text, write) => write(text.replaceAll(/[^\s']*(?::\/\/|@)[^\s']*/g, '[hidden]')),
+    })
   addRun(program, io)
   addProxy(program, io)
   addAudit(program, io, code => (exitCode = code))

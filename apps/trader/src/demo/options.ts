@@ -1,6 +1,7 @@
 import { accessSync, constants, mkdirSync, statSync, writeFileSync } from 'node:fs'
 import { dirname, join } from 'node:path'
 import { Command, CommanderError, InvalidArgumentError } from 'commander'
+import { commandLineOf } from '../command-error.ts'
 import { DemoError, firstLine } from './demo-error.ts'
 import { mutants, type Mutant } from '../config.ts'
 
@@ -89,7 +90,7 @@ export function parseDemoOptions(
   } catch (error) {
     if (!(error instanceof CommanderError)) throw error
     if (error.exitCode === 0) return 'help'
-    throw new DemoError(firstLine(error).replace(/^error: /, ''), 2, { cause: error })
+    throw new DemoError(commandLineOf(error), 2, { cause: error })
   }
   const given = parser.opts<Omit<DemoOptions, 'report' | 'keep' | 'mutant'> & Partial<DemoOptions>>()
   return {
