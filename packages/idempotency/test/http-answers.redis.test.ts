@@ -1,6 +1,8 @@
 import { createServer } from 'node:http'
-import type { RequestListener } from 'node:http'
+import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { Readable } from 'node:stream'
+import { gunzipSync, createGzip } from 'node:zlib'
 
 import { startRedis } from '@safety/redis-core/testing'
 import type { RedisServer } from '@safety/redis-core/testing'
@@ -115,5 +117,161 @@ describe('answers and how they are kept [claim 28]', () => {
       [200, 'true'],
     ])
     expect((await send(running.port, { key: 'k', path: `${path}x` })).text).toBe('x')
+  })
+})
+
+describe('an answer and what looks at how far it is [claim 28]', () => {
+  /** As express-session and older middleware do: their head goes out as long as Node has none. */
+  const headFirst: express.RequestHandler = (_request, response, next) => {
+    const inner = response as unknown as { readonly _header: unknown; _implicitHeader(): void }
+    const write = response.write.bind(response)
+    const end = response.end.bind(response)
+    response.write = ((chunk: Buffer) => {
+      if (!inner._header) inner._implicitHeader()
+      return write(chunk)
+    }) as typeof response.write
+    response.end = ((chunk?: Buffer) => {
+      if (!inner._header) inner._implicitHeader()
+      return end(chunk)
+    }) as typeof response.end
+    next()
+  }
+
+  test('is not sent twice by middleware that sends the head as long as Node has none', async () => {
+    await using here = instance(redis)
+    const app = express()
+    app.use(idempotencyExpress(here.idem, options), headFirst)
+    app.post('/orders', (_request, response) => {
+      response.status(201)
+      Readable.from([Buffer.from('first, '), Buffer.from('second')]).pipe(response)
+    })
+    await using running = await listen(app)
+    for (const replayed of [undefined, 'true']) {
+      const got = await send(running.port, { key: 'k' })
+      expect([got.status, got.text, got.headers['idempotency-replayed']]).toEqual([201, 'first, second', replayed])
+    }
+  })
+
+  test('shows its end by `finished`, and none before', async () => {
+    await using here = instance(redis)
+    const guard = idempotencyExpress<IncomingMessage>(here.idem, { ...options, maxResultBytes: 3 })
+    const found: boolean[] = []
+    // eslint-disable-next-line typescript/no-deprecated
+    const look = (response: ServerResponse): void => void found.push(response.finished)
+    await using running = await listen((request, response) =>
+      guard(request, response, () => {
+        look(response)
+        response.write('part')
+        response.once('drain', () => {
+          look(response)
+          response.end('end')
+          look(response)
+        })
+        look(response)
+      }),
+    )
+    expect((await send(running.port, { key: 'k' })).text).toBe('partend')
+    expect(found).toEqual([false, false, false, true])
+    const ended: boolean[] = []
+    const whole = idempotencyExpress<IncomingMessage>(here.idem, options)
+    await using other = await listen((request, response) =>
+      whole(request, response, () => {
+        response.end('sent')
+        // eslint-disable-next-line typescript/no-deprecated
+        ended.push(response.finished)
+      }),
+    )
+    expect((await send(other.port, { key: 'k2' })).text).toBe('sent')
+    expect(ended).toEqual([true])
+  })
+
+  /** As compression does: who listens for `drain` is given to a stream of its own at the first byte. */
+  const compress: express.RequestHandler = (_request, response, next) => {
+    const on = response.on.bind(response)
+    const write = response.write.bind(response)
+    const end = response.end.bind(response)
+    const waiting: (() => void)[] = []
+    let stream: ReturnType<typeof createGzip> | undefined
+    const started = (): ReturnType<typeof createGzip> => {
+      if (stream) return stream
+      const gzip = createGzip()
+      stream = gzip
+      for (const listener of waiting) gzip.on('drain', listener)
+      response.setHeader('content-encoding', 'gzip')
+      gzip.on('data', (chunk: Buffer) => write(chunk) || gzip.pause())
+      gzip.on('end', () => end())
+      on('drain', () => gzip.resume())
+      return gzip
+    }
+    response.on = ((event: string, listener: () => void) => {
+      if (event !== 'drain') return on(event, listener)
+      if (stream) stream.on(event, listener)
+      else waiting.push(listener)
+      return response
+    }) as typeof response.on
+    response.write = ((chunk: Buffer) => started().write(chunk)) as typeof response.write
+    response.end = ((chunk?: Buffer) => started().end(chunk)) as unknown as typeof response.end
+    next()
+  }
+
+  test('goes on above maxResultBytes with compression in front, however little that is', async () => {
+    await using here = instance(redis)
+    for (const maxResultBytes of [0, 1000, 20_000, 100_000, 200_000]) {
+      const app = express()
+      app.use(compress, idempotencyExpress(here.idem, { ...options, maxResultBytes }))
+      app.post('/orders', (_request, response) => {
+        Readable.from(Array.from({ length: 300 }, () => Buffer.alloc(500, 'a'))).pipe(response)
+      })
+      await using running = await listen(app)
+      const got = await send(running.port, { key: `k${maxResultBytes}` })
+      expect(gunzipSync(got.body).length, String(maxResultBytes)).toBe(150_000)
+    }
+  })
+
+  test('forgets who no longer listens for `drain`', async () => {
+    await using here = instance(redis)
+    const guard = idempotencyExpress<IncomingMessage>(here.idem, { ...options, maxResultBytes: 3 })
+    const called: string[] = []
+    await using running = await listen((request, response) =>
+      guard(request, response, () => {
+        const gone = (): void => void called.push('gone')
+        response.on('drain', gone).off('drain', gone)
+        response.once('drain', gone).removeListener('drain', gone)
+        response.on('drain', () => called.push('on')).once('drain', () => called.push('once'))
+        response.write('part')
+        setTimeout(() => response.end(), 50)
+      }),
+    )
+    expect((await send(running.port, { key: 'k' })).text).toBe('part')
+    expect(called).toEqual(['on', 'once'])
+  })
+
+  test('has its head from a list as Node has it: names as they are written, none without a value', async () => {
+    await using here = instance(redis)
+    const guard = idempotencyExpress<IncomingMessage>(here.idem, options)
+    const codes: unknown[] = []
+    await using running = await listen((request, response) =>
+      guard(request, response, () => {
+        try {
+          response.writeHead(201, ['X-Odd'])
+        } catch (error) {
+          codes.push((error as { code?: string }).code)
+        }
+        response.writeHead(201, ['X-Own', '1', 'x-own', '2'])
+        response.end()
+      }),
+    )
+    const { headers, rawHeaders } = await send(running.port, { key: 'k' })
+    expect(headers['x-own']).toBe('1, 2')
+    expect(rawHeaders).toContain('X-Own')
+    expect(codes).toEqual(['ERR_INVALID_ARG_VALUE'])
+  })
+
+  test('that is `Response.error()` says nothing: it is given on, and in doubt', async () => {
+    await using here = instance(redis)
+    const guard = idempotencyFetch(here.idem, options)(() => Response.error())
+    const request = new Request('http://localhost/orders', { method: 'POST', headers: { 'idempotency-key': 'k' } })
+    expect((await guard(request)).type).toBe('error')
+    expect((await here.idem.inspect('http', 'a:POST:/orders:k'))?.state).toBe('in-doubt')
   })
 })

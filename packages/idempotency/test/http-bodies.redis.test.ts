@@ -1,6 +1,7 @@
 import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import { connect as connectHttp2, createServer as createHttp2Server } from 'node:http2'
+import { connect as connectHttp2, constants, createServer as createHttp2Server } from 'node:http2'
+import type { ClientHttp2Stream } from 'node:http2'
 import { connect } from 'node:net'
 import type { AddressInfo } from 'node:net'
 
@@ -239,6 +240,45 @@ describe('bodies over HTTP/2 [claim 28]', () => {
     }
     await new Promise(resolve => http.close(resolve))
   })
+
+  /** Ways of a client to break its message off. */
+  const breaks: Readonly<Record<string, (stream: ClientHttp2Stream) => void>> = {
+    'resets its stream': stream => stream.close(constants.NGHTTP2_CANCEL),
+    'drops its stream': stream => void stream.destroy(),
+    'closes its connection': stream => stream.session?.destroy(),
+  }
+  for (const [how, leave] of Object.entries(breaks)) {
+    test(`are not whole when their client ${how}: next gets an error, nothing is claimed, the retry runs`, async () => {
+      await using here = instance(redis)
+      const guard = idempotencyExpress<IncomingMessage>(here.idem, options)
+      for (const delayMs of [undefined, 60]) {
+        const passed = Promise.withResolvers<unknown>()
+        const http = createHttp2Server((request, response) => {
+          const pass = (): void =>
+            guard(request as never, response as never, error => {
+              passed.resolve(error)
+              if (error === undefined) echo(request as never, response as never)
+            })
+          if (delayMs === undefined || request.headers['x-whole']) pass()
+          else setTimeout(pass, delayMs)
+        })
+        await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
+        const { port } = http.address() as AddressInfo
+        const client = connectHttp2(`http://127.0.0.1:${port}`)
+        const headers = { 'idempotency-key': `k${delayMs}`, 'content-length': '10' }
+        const stream = client.request({ ':method': 'POST', ':path': '/orders', ...headers })
+        stream.on('error', () => undefined)
+        stream.write('amount=1')
+        setTimeout(() => leave(stream), 30)
+        expect(String(await passed.promise)).toContain('the client left before its request was whole')
+        expect(await here.idem.inspect('http', `a:POST:/orders:k${delayMs}`)).toBeUndefined()
+        const whole = { headers: { ...headers, 'x-whole': '1' }, body: 'amount=100' }
+        expect(await post(port, whole)).toEqual([200, 'got amount=100'])
+        client.destroy()
+        await new Promise(resolve => http.close(resolve))
+      }
+    })
+  }
 
   test('without type and length are compared by the Fastify plugin too, whose parsers leave them alone', async () => {
     await using here = instance(redis)

@@ -173,6 +173,8 @@ export interface Sent {
 export interface Got {
   readonly status: number
   readonly headers: IncomingHttpHeaders
+  /** Names as they came, and values. */
+  readonly rawHeaders: readonly string[]
   readonly body: Buffer
   readonly text: string
   /** The answer ended before it was whole. */
@@ -210,6 +212,7 @@ export function send(port: number, sent: Sent, signal?: AbortSignal): Promise<Go
         resolve({
           status: incoming.statusCode ?? 0,
           headers: incoming.headers,
+          rawHeaders: incoming.rawHeaders,
           body: whole,
           text: whole.toString('utf8'),
           cut: cut || !incoming.complete,

@@ -3,11 +3,14 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Idempotency } from '../idempotency.ts'
 import { isPlainObject } from '../json.ts'
 import { setEffectContext } from './effect-context.ts'
+import { runHandler } from './handler-context.ts'
 import { holdResponse, sendAnswer } from './held-response.ts'
 import type { HttpOptions } from './options.ts'
 import { problem, problemBody, problemHeaders } from './problem.ts'
 import type { Problem } from './problem.ts'
 import { hasBody, isUnread, readRequest } from './read-request.ts'
+import { stopFlow } from './request-flow.ts'
+import { unseenFiles } from './request-payload.ts'
 import type { RequestBody } from './request-payload.ts'
 import { createTurnstile } from './turn.ts'
 import type { Turn, Turnstile } from './turn.ts'
@@ -43,7 +46,8 @@ export function idempotencyExpress<R extends IncomingMessage = ConnectRequest>(
     const read = turnstile.keyOf(Array.isArray(header) ? header.join(', ') : header)
     if (read === undefined) return next()
     if ('problem' in read) return sendProblem(response, read.problem, turnstile)
-    void enter(turnstile, request, response, read.key, next).catch(next)
+    const flow = stopFlow(request)
+    void enter(turnstile, request, response, read.key, next).catch(next).finally(flow)
   }
 }
 
@@ -55,9 +59,7 @@ async function enter<R extends IncomingMessage>(
   next: (error?: unknown) => void,
 ): Promise<void> {
   const seen = request as ConnectRequest
-  const body: RequestBody | undefined = isParsed(seen)
-    ? { kind: 'parsed', value: seen.body }
-    : await readRequest(request)
+  const body = isParsed(seen) ? parsedBody(seen) : await readRequest(request)
   if (body === undefined) {
     // What is still to come must not stand before the connection's next request.
     request.resume()
@@ -85,7 +87,7 @@ async function enter<R extends IncomingMessage>(
   }
   setEffectContext(request, ruling.turn.ctx)
   hold(turnstile, request, response, ruling.turn)
-  next()
+  runHandler(response, next)
 }
 
 /** body-parser 1, of Express 4, sets an empty object for a body of a type it leaves alone. */
@@ -94,6 +96,13 @@ function isParsed(request: ConnectRequest): boolean {
   if (body === undefined) return false
   const isEmpty = typeof body === 'object' && body !== null && isPlainObject(body) && Object.keys(body).length === 0
   return !(isEmpty && hasBody(request) && isUnread(request))
+}
+
+/** Parsers of forms with files, such as multer, put those wherever they are told to. */
+function parsedBody({ body, headers }: ConnectRequest): RequestBody {
+  const isWhole = typeof body === 'string' || body instanceof Uint8Array
+  if (!isWhole && /^multipart\//i.test(headers['content-type'] ?? '')) throw unseenFiles()
+  return { kind: 'parsed', value: body }
 }
 
 function hold<R>({ options }: Turnstile<R>, request: IncomingMessage, response: ServerResponse, turn: Turn): void {

@@ -103,6 +103,8 @@ async function answer(
     await body.rest?.cancel()
     return replayResponse(other)
   }
+  // `Response.error()` cannot be made anew.
+  if (status < 200) return response
   return responseWith(response, body.rest ? body.rest.whole() : response.body && new Uint8Array(body.bytes))
 }
 

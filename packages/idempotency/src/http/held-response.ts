@@ -3,10 +3,13 @@ import type { Socket } from 'node:net'
 
 import { BODY_HEADERS, bodyOf, replayHeaders } from './answer.ts'
 import type { GivenAnswer, HttpAnswer } from './answer.ts'
+import { isInHandler } from './handler-context.ts'
+import { holdDrain } from './held-drain.ts'
+import type { HeldDrain } from './held-drain.ts'
 import { headersSent, prepareHead } from './response-head.ts'
 import type { ResponseHead } from './response-head.ts'
 import { overrideMethods, showState } from './overrides.ts'
-import { isOwnDestroy, watchDestroy } from './socket-watch.ts'
+import { watchDestroy } from './socket-watch.ts'
 
 export interface HeldOptions {
   /** The connection, where it carries one response at a time (HTTP/1). */
@@ -36,8 +39,11 @@ interface Hold {
   readonly late: (() => void)[]
   /** The client has left. */
   closed: boolean
+  readonly drain: HeldDrain
   /** The handler was told to wait for `drain`. */
   starved: boolean
+  /** Nobody listens for the timeout of the connection: Node destroys it at once, in the context of whoever set that. */
+  timedOut: boolean
   /** Calls a method of the response itself. */
   under: (name: string, ...args: readonly unknown[]) => unknown
   /** Makes the response itself again. */
@@ -59,13 +65,21 @@ export function holdResponse(response: ServerResponse, options: HeldOptions): vo
     end: undefined,
     late: [],
     closed: false,
+    drain: holdDrain(response, (name, ...args) => hold.under(name, ...args)),
     starved: false,
+    timedOut: false,
     under: () => undefined,
     restore: () => undefined,
   }
-  const overrides = overrideMethods(response, { ...bodyMethods(hold), ...headMethods(hold), ...endings(hold) })
+  const overrides = overrideMethods(response, {
+    ...bodyMethods(hold),
+    ...headMethods(hold),
+    ...hold.drain.methods,
+    ...endings(hold),
+  })
   const restoreState = showState(response, {
     headersSent: () => hold.head !== undefined,
+    finished: () => hold.end !== undefined,
     writableEnded: () => hold.end !== undefined,
     closed: () => false,
     destroyed: () => false,
@@ -77,6 +91,7 @@ export function holdResponse(response: ServerResponse, options: HeldOptions): vo
     overrides.restore()
     restoreState()
     unwatch?.()
+    hold.drain.release()
   }
 }
 
@@ -128,6 +143,8 @@ function headMethods(hold: Hold): Methods {
       return hold.response
     },
     flushHeaders: () => sendHead(hold),
+    // Middleware calls it as long as `_header` is not set, which Node does below.
+    _implicitHeader: () => sendHead(hold),
   }
 }
 
@@ -146,25 +163,39 @@ function endings(hold: Hold): Methods {
       return response
     },
     emit(event: string | symbol, ...args: unknown[]): boolean {
-      if (event !== 'close') return hold.under('emit', event, ...args) as boolean
-      hold.closed = true
-      return true
+      if (event === 'close') {
+        hold.closed = true
+        return true
+      }
+      const heard = hold.under('emit', event, ...args) as boolean
+      if (event === 'timeout' && !heard) {
+        hold.timedOut = true
+        queueMicrotask(() => (hold.timedOut = false))
+      }
+      return heard
     },
   }
 }
 
-/** Express ends an answer it cannot complete by destroying the connection. @returns whether that waits for the answer */
-function onSocketDestroy(hold: Hold, socket: Socket, error: Error | undefined): boolean {
-  if (!hold.head || !isOwnDestroy(socket, error)) return false
+/**
+ * Express ends an answer it cannot complete by destroying the connection. The server does so too: when the client has left,
+ * when its time is over, when it shuts down. @returns whether that waits for the answer
+ */
+function onSocketDestroy(hold: Hold, socket: Socket, error: Error | null | undefined): boolean {
+  if (!hold.head) return false
+  const byHandler = !hold.timedOut && isInHandler(hold.response)
   if (!hold.end) {
-    hold.options.onDestroyed(error)
+    if (!byHandler) return false
+    hold.options.onDestroyed(error ?? undefined)
     giveUp(hold)
     if (hold.closed) hold.response.emit('close')
     return false
   }
-  if (hold.closed) return false
+  if (hold.closed || socket.destroyed) return false
+  // With an error the connection is broken, and a side that has ended is a client that has left.
+  if (!byHandler && (error || socket.readableEnded)) return false
   // Without this package the answer would have left by now.
-  hold.late.push(() => afterSending(hold, () => socket.destroy()))
+  hold.late.push(() => afterSending(hold, () => socket.destroy(error ?? undefined)))
   return true
 }
 
@@ -215,7 +246,7 @@ function release(hold: Hold, other: HttpAnswer | undefined): void {
 }
 
 function send(hold: Hold, other: HttpAnswer | undefined): void {
-  const { response, chunks, end, head, under } = hold
+  const { response, chunks, drain, end, head, under } = hold
   if (hold.closed) {
     response.emit('close')
     return
@@ -229,7 +260,7 @@ function send(hold: Hold, other: HttpAnswer | undefined): void {
   }
   const body = Buffer.concat(chunks)
   if (end) under('end', body, end.callback)
-  else if (under('write', body) && hold.starved) response.emit('drain')
+  else if (under('write', body) && hold.starved) drain.tell()
 }
 
 function restoreHead(response: ServerResponse, { statusCode, statusMessage }: ResponseHead): void {

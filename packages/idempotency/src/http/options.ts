@@ -25,7 +25,7 @@ export interface HttpOptions<R> extends Settings {
   methods?: readonly string[] | undefined
   /** Whether a request without a key is refused, or runs unguarded. @default true */
   required?: boolean | undefined
-  /** @default 2xx, 3xx and 4xx keep; 408, 425 and 429 not-run; 5xx unknown */
+  /** @default 2xx, 3xx and 4xx keep; 408, 425 and 429 not-run; all others unknown */
   verdict?: ((status: number) => HttpVerdict) | undefined
   /** Put before the names of the problems to make their `type`. @default 'urn:safety:idempotency:' */
   problemBase?: string | undefined
@@ -113,7 +113,8 @@ const NOT_RUN: ReadonlySet<number> = new Set([408, 425, 429])
 
 function verdictByStatus(status: number): HttpVerdict {
   if (NOT_RUN.has(status)) return 'not-run'
-  return status < 500 ? 'keep' : 'unknown'
+  // Below 200 nothing was answered: `Response.error()` has 0.
+  return status >= 200 && status < 500 ? 'keep' : 'unknown'
 }
 
 /** What the own function throws, or answers beside the three words, counts as unknown. */

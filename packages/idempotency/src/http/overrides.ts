@@ -38,15 +38,21 @@ export function overrideMethods(target: object, own: { readonly [name: string]: 
 }
 
 /** Shows an object's state as its user would find it. @returns ends that */
-export function showState(target: { destroyed: boolean }, own: { readonly [name: string]: () => boolean }): () => void {
-  // `destroyed` is a plain property that Node sets when the client has left.
-  let { destroyed } = target
-  for (const [name, get] of Object.entries(own)) {
-    const set = (value: boolean): void => void (destroyed = value)
-    Object.defineProperty(target, name, { configurable: true, get, ...(name === 'destroyed' ? { set } : {}) })
-  }
+export function showState(target: object, own: { readonly [name: string]: () => boolean }): () => void {
+  const before = Object.entries(own).map(([name, get]) => {
+    const property = Object.getOwnPropertyDescriptor(target, name)
+    // Plain ones Node sets meanwhile: `destroyed` when the client has left.
+    const set = (value: unknown): void => {
+      if (property && 'value' in property) property.value = value
+      else property?.set?.call(target, value)
+    }
+    Object.defineProperty(target, name, { configurable: true, get, set })
+    return { name, property }
+  })
   return () => {
-    for (const name of Object.keys(own)) Reflect.deleteProperty(target, name)
-    target.destroyed = destroyed
+    for (const { name, property } of before) {
+      if (property) Object.defineProperty(target, name, property)
+      else Reflect.deleteProperty(target, name)
+    }
   }
 }

@@ -77,3 +77,9 @@ export function unseenBody(): IdempotencyError {
     'the body of the request cannot be seen here. Parse it before this middleware, or do not guard this route'
   return new IdempotencyError('ERR_IDEMPOTENCY_FINGERPRINT', what)
 }
+
+/** Files a parser took out of a body: nobody can tell here what was in them. */
+export function unseenFiles(): IdempotencyError {
+  const what = 'the files of the request cannot be seen here. Put their parser behind this middleware'
+  return new IdempotencyError('ERR_IDEMPOTENCY_FINGERPRINT', what)
+}

@@ -44,12 +44,15 @@ function setHeaders(response: ServerResponse, headers: HeadersArgument): void {
     return
   }
   const flat = Array.isArray(headers[0]) ? headers.flat() : headers
+  if (flat.length % 2 !== 0) {
+    throw nodeError(new TypeError("The argument 'headers' is invalid: a name has no value"), 'ERR_INVALID_ARG_VALUE')
+  }
   const seen = new Set<string>()
-  for (let at = 0; at + 1 < flat.length; at += 2) {
-    const name = String(flat[at]).toLowerCase()
-    if (seen.has(name)) response.appendHeader(name, flat[at + 1] as string)
+  for (let at = 0; at < flat.length; at += 2) {
+    const name = String(flat[at])
+    if (seen.has(name.toLowerCase())) response.appendHeader(name, flat[at + 1] as string)
     else response.setHeader(name, flat[at + 1] as OutgoingHttpHeader)
-    seen.add(name)
+    seen.add(name.toLowerCase())
   }
 }
 

@@ -3,7 +3,7 @@ import type { Socket } from 'node:net'
 import { overrideMethods } from './overrides.ts'
 
 /** @returns whether it destroys the socket itself, later */
-type Watcher = (error: Error | undefined) => boolean
+type Watcher = (error: Error | null | undefined) => boolean
 
 interface Watch {
   readonly watchers: Set<Watcher>
@@ -28,7 +28,7 @@ export function watchDestroy(socket: Socket, watcher: Watcher): () => void {
 function startWatch(socket: Socket): Watch {
   const watchers = new Set<Watcher>()
   const { under, restore } = overrideMethods(socket, {
-    destroy(error?: Error): unknown {
+    destroy(error?: Error | null): unknown {
       const later = [...watchers].filter(watcher => watcher(error))
       return later.length > 0 ? socket : under('destroy', error)
     },
@@ -36,12 +36,4 @@ function startWatch(socket: Socket): Watch {
   const watch = { watchers, end: restore }
   watches.set(socket, watch)
   return watch
-}
-
-/**
- * Whether this `destroy` was called by code of this server. Node itself calls it with an error when the connection breaks,
- * and without one when the other side has closed it.
- */
-export function isOwnDestroy(socket: Socket, error: Error | undefined): boolean {
-  return error === undefined && (socket.destroyed || !socket.readableEnded)
 }
