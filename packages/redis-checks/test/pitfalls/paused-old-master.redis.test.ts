@@ -39,8 +39,8 @@ async function split(group: RedisGroup, clients: readonly RedisClient[]): Promis
   const old = await group.master()
   await Promise.all(clients.map(ready))
   old.pause()
-  await until(async () => (await group.master()) !== old, 60_000)
-  const promoted = await group.master()
+  let promoted = old
+  await until(async () => (promoted = await group.master()) !== old, 60_000)
   await until(async () => (await roleOf(promoted)) === 'master', 60_000)
   // Whoever heard of the failover has moved by now.
   const moving = clients.filter(redis => (redis as Redis).options.failoverDetector === true)
