@@ -1,4 +1,3 @@
-import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 
@@ -13,7 +12,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { idempotencyExpress, idempotencyFastify } from '../src/http/index.ts'
 import { eventually, instance } from './harness.ts'
 import type { Instance } from './harness.ts'
-import { send } from './http-servers.ts'
+import { listen, send } from './http-servers.ts'
 import type { Got } from './http-servers.ts'
 
 let server: RedisServer
@@ -26,18 +25,6 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 const options = { scope: () => 'a', recovery: { mode: 'manual' } } as const
-
-async function listen(listener: RequestListener): Promise<AsyncDisposable & { port: number }> {
-  const http = createServer(listener)
-  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (http.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      http.closeAllConnections()
-      await new Promise(resolve => http.close(resolve))
-    },
-  }
-}
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
 

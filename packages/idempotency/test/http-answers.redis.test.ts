@@ -1,6 +1,4 @@
-import { createServer } from 'node:http'
-import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Readable } from 'node:stream'
 import { gunzipSync, createGzip } from 'node:zlib'
 
@@ -12,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 
 import { idempotencyExpress, idempotencyFetch } from '../src/http/index.ts'
 import { instance } from './harness.ts'
-import { send } from './http-servers.ts'
+import { listen, send } from './http-servers.ts'
 
 let server: RedisServer
 let redis: Redis
@@ -24,18 +22,6 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 const options = { scope: () => 'a', recovery: { mode: 'manual' } } as const
-
-async function listen(listener: RequestListener): Promise<AsyncDisposable & { port: number }> {
-  const http = createServer(listener)
-  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (http.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      http.closeAllConnections()
-      await new Promise(resolve => http.close(resolve))
-    },
-  }
-}
 
 describe('answers and how they are kept [claim 28]', () => {
   test('a body up to maxResultBytes is kept whatever it is made of, one byte more is not', async () => {

@@ -1,4 +1,3 @@
-import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
 import { connect as connectHttp2, constants, createServer as createHttp2Server } from 'node:http2'
 import type { ClientHttp2Stream } from 'node:http2'
@@ -15,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { idempotencyExpress, idempotencyFastify } from '../src/http/index.ts'
 import { instance } from './harness.ts'
 import type { Instance } from './harness.ts'
-import { send } from './http-servers.ts'
+import { listen, send } from './http-servers.ts'
 import type { Sent } from './http-servers.ts'
 
 let server: RedisServer
@@ -28,22 +27,6 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 const options = { scope: () => 'a', recovery: { mode: 'manual' } } as const
-
-interface Listening extends AsyncDisposable {
-  readonly port: number
-}
-
-async function listen(listener: RequestListener): Promise<Listening> {
-  const http = createServer(listener)
-  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (http.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      http.closeAllConnections()
-      await new Promise(resolve => http.close(resolve))
-    },
-  }
-}
 
 /** Answers with the body it read by events, as plain handlers do. */
 function echo(request: IncomingMessage, response: ServerResponse): void {

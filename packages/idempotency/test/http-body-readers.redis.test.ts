@@ -1,7 +1,5 @@
-import { createServer, IncomingMessage, ServerResponse } from 'node:http'
-import type { RequestListener } from 'node:http'
+import { IncomingMessage, ServerResponse } from 'node:http'
 import { connect, Socket } from 'node:net'
-import type { AddressInfo } from 'node:net'
 import { setTimeout as delay } from 'node:timers/promises'
 
 import { startRedis } from '@safety/redis-core/testing'
@@ -13,7 +11,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { idempotencyExpress } from '../src/http/index.ts'
 import { instance } from './harness.ts'
 import type { Instance } from './harness.ts'
-import { send } from './http-servers.ts'
+import { listen, send } from './http-servers.ts'
 
 let server: RedisServer
 let redis: Redis
@@ -25,18 +23,6 @@ beforeAll(async () => {
 afterAll(() => server[Symbol.asyncDispose]())
 
 const options = { scope: () => 'a', recovery: { mode: 'manual' } } as const
-
-async function listen(listener: RequestListener): Promise<AsyncDisposable & { port: number }> {
-  const http = createServer(listener)
-  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (http.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      http.closeAllConnections()
-      await new Promise(resolve => http.close(resolve))
-    },
-  }
-}
 
 /** Answers with the body it read by events, as plain handlers do. */
 function echo(request: IncomingMessage, response: ServerResponse): void {

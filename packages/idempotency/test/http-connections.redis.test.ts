@@ -2,7 +2,7 @@ import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, Server, ServerResponse } from 'node:http'
 import { createServer as createHttpsServer } from 'node:https'
 import { connect } from 'node:net'
-import type { AddressInfo, Socket } from 'node:net'
+import type { Socket } from 'node:net'
 import { connect as connectTls } from 'node:tls'
 
 import { startRedis } from '@safety/redis-core/testing'
@@ -15,7 +15,7 @@ import { makeServerTls } from '../../redis-core/test/certificates.ts'
 import { idempotencyExpress } from '../src/http/index.ts'
 import { eventually, gate, instance } from './harness.ts'
 import type { Instance } from './harness.ts'
-import { send } from './http-servers.ts'
+import { listen, send } from './http-servers.ts'
 import type { Got } from './http-servers.ts'
 
 let server: RedisServer
@@ -30,24 +30,6 @@ afterAll(() => server[Symbol.asyncDispose]())
 const options = { scope: () => 'a', recovery: { mode: 'manual' } } as const
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void | Promise<void>
-
-interface Listening extends AsyncDisposable {
-  readonly port: number
-  readonly http: Server
-}
-
-async function listen(listener: RequestListener, http: Server = createServer()): Promise<Listening> {
-  http.on('request', listener)
-  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (http.address() as AddressInfo).port,
-    http,
-    async [Symbol.asyncDispose]() {
-      http.closeAllConnections()
-      await new Promise(resolve => http.close(resolve))
-    },
-  }
-}
 
 /** A plain handler, guarded. */
 function guarded(here: Instance, handler: Handler): RequestListener {

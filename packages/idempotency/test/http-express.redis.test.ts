@@ -1,6 +1,4 @@
-import { createServer } from 'node:http'
 import type { IncomingMessage, RequestListener, ServerResponse } from 'node:http'
-import type { AddressInfo } from 'node:net'
 
 import { startRedis } from '@safety/redis-core/testing'
 import type { RedisServer } from '@safety/redis-core/testing'
@@ -12,7 +10,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { idempotencyExpress } from '../src/http/index.ts'
 import type { HttpOptions } from '../src/http/index.ts'
 import { instance } from './harness.ts'
-import { send } from './http-servers.ts'
+import { listen, send } from './http-servers.ts'
 
 let server: RedisServer
 let redis: Redis
@@ -26,18 +24,6 @@ afterAll(() => server[Symbol.asyncDispose]())
 const options: HttpOptions<ExpressRequest> = {
   scope: request => request.get('x-tenant') ?? 'a',
   recovery: { mode: 'manual' },
-}
-
-async function listen(listener: RequestListener): Promise<AsyncDisposable & { port: number }> {
-  const http = createServer(listener)
-  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (http.address() as AddressInfo).port,
-    async [Symbol.asyncDispose]() {
-      http.closeAllConnections()
-      await new Promise(resolve => http.close(resolve))
-    },
-  }
 }
 
 /** Plain Node behind the middleware, as Connect calls it. */

@@ -1,5 +1,5 @@
 import { createServer, request as httpRequest } from 'node:http'
-import type { IncomingHttpHeaders, Server } from 'node:http'
+import type { IncomingHttpHeaders, RequestListener, Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
@@ -93,7 +93,7 @@ function onExpress(name: string, parserFirst: boolean): Framework {
         if (response.headersSent) response.destroy()
         else response.status(error.status ?? 500).send(error.message)
       })
-      return await listening(createServer(app))
+      return await listen(app)
     },
   }
 }
@@ -135,7 +135,7 @@ const onFetch: Framework = {
         (error: Error) => response.writeHead(500).end(error.message),
       )
     })
-    return await listening(server)
+    return await listen(undefined, server)
   },
 }
 
@@ -146,9 +146,14 @@ export const frameworks: readonly Framework[] = [
   onFetch,
 ]
 
-async function listening(server: Server): Promise<TestServer> {
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
-  return testServer(server, () => new Promise(resolve => server.close(() => resolve(undefined))))
+/** A server of plain Node on a free port of loopback; disposal ends its connections as well. */
+export async function listen(
+  listener: RequestListener | undefined,
+  http: Server = createServer(),
+): Promise<TestServer & { readonly http: Server }> {
+  if (listener) http.on('request', listener)
+  await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve))
+  return { http, ...testServer(http, () => new Promise(resolve => http.close(resolve))) }
 }
 
 function testServer(server: Server, close: () => PromiseLike<unknown>): TestServer {
