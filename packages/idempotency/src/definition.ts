@@ -34,6 +34,8 @@ export interface Definition {
 const DAY_MS = 86_400_000
 export const DEFAULT_RETENTION_MS: number = 3 * DAY_MS
 export const DEFAULT_MAX_RESULT_BYTES = 65_536
+/** As much as any effect may ask to be kept. */
+export const MAX_RESULT_BYTES = 1_048_576
 const MAX_RETENTION_MS = 3650 * DAY_MS
 
 type AnyFunction = (...args: never[]) => unknown
@@ -65,7 +67,7 @@ const SCHEMA = z.strictObject({
   effectTimeoutMs: bounded(1, DAY_MS).optional(),
   retentionMs: bounded(1, MAX_RETENTION_MS).optional(),
   waitMs: bounded(1, DAY_MS).optional(),
-  maxResultBytes: bounded(0, 1_048_576).optional(),
+  maxResultBytes: bounded(0, MAX_RESULT_BYTES).optional(),
   onBusy: z.enum(['wait', 'reject']).optional(),
   onStoreDown: z.enum(['refuse', 'run']).optional(),
   classifyError: functionSchema<(error: unknown) => 'not-run' | 'failed' | 'unknown'>().optional(),

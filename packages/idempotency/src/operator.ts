@@ -1,7 +1,7 @@
 import { z } from 'zod'
 
 import { formatError } from './claiming.ts'
-import { DEFAULT_RETENTION_MS } from './definition.ts'
+import { DEFAULT_RETENTION_MS, MAX_RESULT_BYTES } from './definition.ts'
 import { errorAbout, tell } from './engine.ts'
 import type { Engine, Subject } from './engine.ts'
 import { failureOf, optionError } from './errors.ts'
@@ -37,9 +37,6 @@ type Decision = Extract<DecideReply, { tag: 'OK' }> & {
   /** An earlier command of this call may have run. */
   readonly resent: boolean
 }
-
-/** As much as any effect may ask to be kept. */
-const MAX_VALUE_BYTES = 1_048_576
 
 const ORDER = {
   by: z.string().trim().min(1).max(256),
@@ -121,9 +118,9 @@ function knownEnd(engine: Engine, effect: string, known: Known, author?: Author)
   const bytes = Buffer.byteLength(json.text, 'utf8')
   const own = engine.definitions.get(effect)?.maxResultBytes
   // Of an effect defined elsewhere nobody here knows what it keeps, so that nothing is left out without a word.
-  if (own === undefined && bytes > MAX_VALUE_BYTES)
-    throw optionError('value', `has ${bytes} bytes of JSON, above ${MAX_VALUE_BYTES}`)
-  const fits = bytes <= (own ?? MAX_VALUE_BYTES)
+  if (own === undefined && bytes > MAX_RESULT_BYTES)
+    throw optionError('value', `has ${bytes} bytes of JSON, above ${MAX_RESULT_BYTES}`)
+  const fits = bytes <= (own ?? MAX_RESULT_BYTES)
   return { to: 'D', payload: donePayload({ kind: fits ? 'value' : 'too-large', text: json.text }, author) }
 }
 

@@ -2,6 +2,8 @@ import { isUtf8 } from 'node:buffer'
 
 import { z } from 'zod'
 
+import { MAX_RESULT_BYTES } from '../definition.ts'
+
 /** An answer as it is kept: an object in the record, and what a lookup or an operator gives. */
 export interface HttpAnswer {
   /** 200..599. */
@@ -37,8 +39,6 @@ export interface GivenAnswer {
   header(name: string): HeaderValue
 }
 
-/** Longest record of an answer, as an effect's `maxResultBytes` has it. */
-const MAX_RECORD_BYTES = 1_048_576
 /** What is left for the headers that are kept. */
 const HEADERS_BYTES = 65_536
 
@@ -49,7 +49,7 @@ function encodedBytes(bodyBytes: number): number {
 
 /** What a record needs so that every body up to `maxBodyBytes` can be kept, as far as records reach. */
 export function recordBytesFor(maxBodyBytes: number): number {
-  return Math.min(MAX_RECORD_BYTES, encodedBytes(maxBodyBytes) + HEADERS_BYTES)
+  return Math.min(MAX_RESULT_BYTES, encodedBytes(maxBodyBytes) + HEADERS_BYTES)
 }
 
 /**

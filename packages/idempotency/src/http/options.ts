@@ -1,5 +1,6 @@
 import { z } from 'zod'
 
+import { MAX_RESULT_BYTES } from '../definition.ts'
 import type { EffectOptions, Recovery } from '../effect.ts'
 import { bounded, check, functionSchema } from '../options.ts'
 import { HEADER_NAME, isRepeatable, recordBytesFor } from './answer.ts'
@@ -67,7 +68,7 @@ const SCHEMA = z.strictObject({
   retentionMs: z.unknown().optional(),
   waitMs: z.unknown().optional(),
   durability: z.unknown().optional(),
-  maxResultBytes: bounded(0, 1_048_576).optional(),
+  maxResultBytes: bounded(0, MAX_RESULT_BYTES).optional(),
   effect: z.string().optional(),
   methods: z.array(z.string().regex(HEADER_NAME, 'must be methods')).min(1).optional(),
   required: z.boolean().optional(),
